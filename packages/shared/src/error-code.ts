@@ -1,0 +1,40 @@
+/**
+ * The vault's refusals: code → HTTP status, and whether the same command may be sent again
+ * unchanged with a chance of another answer. Core branches on the code, never on the text.
+ */
+export const VAULT_ERRORS = {
+  invalid_request: { status: 400, transient: false },
+  invalid_json: { status: 400, transient: false },
+  invalid_cursor: { status: 400, transient: false },
+  /** Missing, malformed, unknown, revoked or expired agent token. */
+  invalid_token: { status: 401, transient: false },
+  /** Missing or wrong operator or internal token. */
+  unauthorized: { status: 401, transient: false },
+  insufficient_balance: { status: 402, transient: false },
+  policy_denied: { status: 403, transient: false },
+  agent_disabled: { status: 403, transient: false },
+  insufficient_scope: { status: 403, transient: false },
+  not_found: { status: 404, transient: false },
+  method_not_allowed: { status: 405, transient: false },
+  idempotency_conflict: { status: 409, transient: false },
+  already_released: { status: 409, transient: false },
+  already_settled: { status: 409, transient: false },
+  already_settled_differently: { status: 409, transient: false },
+  expired: { status: 409, transient: false },
+  request_too_large: { status: 413, transient: false },
+  unsupported_media_type: { status: 415, transient: false },
+  /** The engine's queue is full; nothing was applied. */
+  overloaded: { status: 503, transient: true },
+  draining: { status: 503, transient: true },
+  /** The disk is full, read-only or failing: nothing new is accepted, nothing acknowledged is lost. */
+  storage_unavailable: { status: 503, transient: true },
+  /** The commit's outcome is not known; ask again with the same id. */
+  outcome_unknown: { status: 503, transient: true },
+  internal_error: { status: 500, transient: true },
+} as const satisfies Record<string, { status: number; transient: boolean }>;
+
+export type VaultErrorCode = keyof typeof VAULT_ERRORS;
+
+export interface VaultErrorBody {
+  error: { code: VaultErrorCode; message: string; [detail: string]: unknown };
+}
