@@ -1,0 +1,180 @@
+/**
+ * The configuration as the rest of core sees it: parsed once, checked, frozen, passed in.
+ * Units stand last in the names; amounts are integer msat; nothing here is read again from disk
+ * or from the environment.
+ */
+import type { Rates } from '../pricing/rate.ts';
+import type { Secret } from './secret.ts';
+
+export interface Config {
+  readonly server: ServerConfig;
+  readonly database: { readonly path: string };
+  /** null = free proxy mode: no reservation, no bill. */
+  readonly vault: VaultConfig | null;
+  readonly providers: readonly ProviderConfig[];
+  /** Operator's margin, parts per million; already inside every `Offer.rates`. */
+  readonly markupPpm: number;
+  readonly breaker: { readonly failures: number; readonly openMs: number };
+  /** Attempts of one request, all candidates together. */
+  readonly retry: { readonly maxAttempts: number };
+  readonly logging: { readonly level: LogLevel; readonly logRequests: boolean };
+}
+
+export interface ServerConfig {
+  /** Without the brackets of an IPv6 address. */
+  readonly host: string;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly authToken: Secret | null;
+  readonly bodyLimitBytes: number;
+  /** What live streams get at SIGTERM. */
+  readonly drainMs: number;
+  /** A client that takes nothing for so long is gone. */
+  readonly clientStallMs: number;
+}
+
+export interface VaultConfig {
+  /** http(s), no trailing slash. */
+  readonly url: string;
+  readonly internalToken: Secret;
+  /** Output bound, tokens, where neither caller nor model gives a smaller one. */
+  readonly defaultReserveTokens: number;
+  /** Undelivered settlements at which new requests get 503. */
+  readonly pendingThreshold: number;
+}
+
+export const PROVIDER_KINDS = ['openai', 'mock'] as const;
+export type ProviderKind = (typeof PROVIDER_KINDS)[number];
+
+/** Ascending: a tier is a floor. */
+export const TIERS = ['local', 'standard', 'frontier'] as const;
+export type Tier = (typeof TIERS)[number];
+
+export const CAPABILITIES = ['tools', 'images', 'json'] as const;
+export type Capability = (typeof CAPABILITIES)[number];
+
+export const DISCONNECT_ACTIONS = ['cancel', 'drain'] as const;
+export type DisconnectAction = (typeof DISCONNECT_ACTIONS)[number];
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Where a provider's key came from: the file, a `${VAR}` in it, `ARBSTR_<NAME>_API_KEY`, nowhere. */
+export type KeySource = 'literal' | 'env' | 'convention' | 'none';
+
+export interface ProviderConfig {
+  /** Unique; safe as a header value. */
+  readonly name: string;
+  /** http(s) base that ends before `/chat/completions`, no trailing slash; "" for a mock, whose port is only known when it runs. */
+  readonly url: string;
+  readonly kind: ProviderKind;
+  readonly apiKey: Secret | null;
+  readonly keySource: KeySource;
+  readonly models: readonly string[];
+  readonly tier: Tier;
+  /** Requests under way at once. */
+  readonly maxConcurrency: number;
+  readonly timeouts: Timeouts;
+  /** Reported tokens above this × own count + 64 are not believed; 0 = trust. */
+  readonly usageTolerance: number;
+  /** Price-changing parameters that may pass. */
+  readonly allowParams: readonly string[];
+  readonly onDisconnect: DisconnectAction;
+  /** Set exactly where kind is "mock". */
+  readonly mock: MockSettings | null;
+  /** By model; one for each of `models`. */
+  readonly offers: ReadonlyMap<string, Offer>;
+}
+
+export interface Timeouts {
+  readonly connectMs: number;
+  /** Streams: to the first data event. Binds only while another candidate is left. */
+  readonly firstTokenMs: number;
+  /** Not streamed: to the whole answer. Binds only while another candidate is left. */
+  readonly answerMs: number;
+  /** Between two reads of a stream. */
+  readonly idleMs: number;
+  /** The last word on everything. */
+  readonly totalMs: number;
+}
+
+export const TIMEOUTS_DEFAULT: Timeouts = Object.freeze({
+  connectMs: 5_000,
+  firstTokenMs: 15_000,
+  answerMs: 120_000,
+  idleMs: 30_000,
+  totalMs: 600_000,
+});
+
+/** One model at one provider. */
+export interface Offer {
+  readonly model: string;
+  /** With the operator's markup: what is shown, reserved and billed. */
+  readonly rates: Rates;
+  /** Without it: what the provider is owed. */
+  readonly providerRates: Rates;
+  /** Tokens of prompt and answer together; null = unknown. */
+  readonly contextWindow: number | null;
+  readonly maxOutputTokens: number | null;
+  /** null = unknown, so not filtered by it. */
+  readonly supports: ReadonlySet<Capability> | null;
+  /** May report more output tokens than it shows. */
+  readonly reasoning: boolean;
+  /** Upper bound of input tokens per image. */
+  readonly imageTokens: number;
+}
+
+/** How an in-process provider behaves (`[providers.mock]`). */
+export interface MockSettings {
+  /** Before the first byte of the answer. */
+  readonly latencyMs: number;
+  /** Between two chunks of a stream; 0 = as fast as it goes. */
+  readonly chunkDelayMs: number;
+  /** What it says; null = a sentence that quotes the question. */
+  readonly answer: string | null;
+  /** Applied together, in this order. */
+  readonly faults: readonly MockFault[];
+  /** Share of the requests that have the faults, 0…1, evenly spread: 0.25 = every fourth. */
+  readonly faultRate: number;
+}
+
+/** Everything that a provider is known to do wrong, one at a time. Chunk counts are data events. */
+export type MockFault =
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      /** Seconds; null = no such header. */
+      readonly retryAfterSecs: number | null;
+      /** null = an error body in OpenAI's shape. */
+      readonly body: string | null;
+    }
+  | { readonly kind: 'drip_headers'; readonly intervalMs: number }
+  | { readonly kind: 'die_mid_stream'; readonly afterChunks: number }
+  | { readonly kind: 'end_mid_stream'; readonly afterChunks: number }
+  | { readonly kind: 'stall_mid_stream'; readonly afterChunks: number }
+  | { readonly kind: 'error_mid_stream'; readonly afterChunks: number }
+  | { readonly kind: 'invalid_json_event'; readonly afterChunks: number }
+  | { readonly kind: 'inflate_usage'; readonly factor: number }
+  | { readonly kind: 'slow_first_token'; readonly delayMs: number }
+  | { readonly kind: 'slow_usage'; readonly delayMs: number }
+  | {
+      readonly kind:
+        | 'reset'
+        | 'hang_before_headers'
+        | 'hang_after_headers'
+        | 'no_usage'
+        | 'usage_every_chunk'
+        | 'no_done'
+        | 'error_in_200'
+        | 'error_first_frame'
+        | 'html_200'
+        | 'huge_line'
+        | 'empty_body'
+        | 'truncated_body'
+        | 'reject_stream_options'
+        | 'crlf'
+        | 'comments'
+        | 'split_writes';
+    };
+
+export type MockFaultKind = MockFault['kind'];
