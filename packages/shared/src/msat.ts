@@ -53,10 +53,14 @@ export function formatSats(amount: Msat): string {
   return `${whole}.${String(rest).padStart(3, '0').replace(/0+$/, '')}`;
 }
 
-/** Wire form of an amount: a JSON integer from 0 to MSAT_MAX. Strings and floats are refused. */
-export const msatSchema = z
+const wireInteger: z.ZodType<number, number> = z
   .int({ error: 'must be an integer number of msat' })
   .min(0, { error: 'must not be negative' })
   .max(MSAT_MAX, { error: `must be at most ${MSAT_MAX}` })
-  .transform((n): Msat => n as Msat)
   .meta({ description: 'Amount in millisatoshi (1 sat = 1,000 msat)' });
+
+/**
+ * Wire form of an amount: a JSON integer from 0 to MSAT_MAX. Strings and floats are refused.
+ * The brand is a type only (no transform), so that JSON Schema can describe answers too.
+ */
+export const msatSchema = wireInteger as z.ZodType<Msat, number>;

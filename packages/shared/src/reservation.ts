@@ -100,7 +100,8 @@ export type ReleaseAnswer = z.output<typeof releaseAnswerSchema>;
 
 export const extendRequestSchema = z.strictObject({
   reservation_id: idSchema('reservation'),
-  expires_in_secs: holdSecsSchema,
+  /** More than HOLD_SECS_MAX is taken as HOLD_SECS_MAX. */
+  expires_in_secs: z.int().min(1),
 });
 
 export const extendAnswerSchema = z.object({ expires_at: z.int() });
