@@ -138,7 +138,38 @@ export interface MockSettings {
   readonly faultRate: number;
 }
 
-/** Everything that a provider is known to do wrong, one at a time. Chunk counts are data events. */
+/** What a provider can be told to do wrong. Those without numbers of their own come last. */
+export const MOCK_FAULT_KINDS = [
+  'status',
+  'drip_headers',
+  'die_mid_stream',
+  'end_mid_stream',
+  'stall_mid_stream',
+  'error_mid_stream',
+  'invalid_json_event',
+  'inflate_usage',
+  'slow_first_token',
+  'slow_usage',
+  'reset',
+  'hang_before_headers',
+  'hang_after_headers',
+  'no_usage',
+  'usage_every_chunk',
+  'no_done',
+  'error_in_200',
+  'error_first_frame',
+  'html_200',
+  'huge_line',
+  'empty_body',
+  'truncated_body',
+  'reject_stream_options',
+  'crlf',
+  'comments',
+  'split_writes',
+] as const;
+export type MockFaultKind = (typeof MOCK_FAULT_KINDS)[number];
+
+/** Counts of chunks are data events. */
 export type MockFault =
   | {
       readonly kind: 'status';
@@ -149,32 +180,18 @@ export type MockFault =
       readonly body: string | null;
     }
   | { readonly kind: 'drip_headers'; readonly intervalMs: number }
-  | { readonly kind: 'die_mid_stream'; readonly afterChunks: number }
-  | { readonly kind: 'end_mid_stream'; readonly afterChunks: number }
-  | { readonly kind: 'stall_mid_stream'; readonly afterChunks: number }
-  | { readonly kind: 'error_mid_stream'; readonly afterChunks: number }
-  | { readonly kind: 'invalid_json_event'; readonly afterChunks: number }
+  | { readonly kind: MidStreamFault; readonly afterChunks: number }
   | { readonly kind: 'inflate_usage'; readonly factor: number }
-  | { readonly kind: 'slow_first_token'; readonly delayMs: number }
-  | { readonly kind: 'slow_usage'; readonly delayMs: number }
-  | {
-      readonly kind:
-        | 'reset'
-        | 'hang_before_headers'
-        | 'hang_after_headers'
-        | 'no_usage'
-        | 'usage_every_chunk'
-        | 'no_done'
-        | 'error_in_200'
-        | 'error_first_frame'
-        | 'html_200'
-        | 'huge_line'
-        | 'empty_body'
-        | 'truncated_body'
-        | 'reject_stream_options'
-        | 'crlf'
-        | 'comments'
-        | 'split_writes';
-    };
+  | { readonly kind: 'slow_first_token' | 'slow_usage'; readonly delayMs: number }
+  | { readonly kind: PlainFault };
 
-export type MockFaultKind = MockFault['kind'];
+type MidStreamFault =
+  | 'die_mid_stream'
+  | 'end_mid_stream'
+  | 'stall_mid_stream'
+  | 'error_mid_stream'
+  | 'invalid_json_event';
+type PlainFault = Exclude<
+  MockFaultKind,
+  MidStreamFault | 'status' | 'drip_headers' | 'inflate_usage' | 'slow_first_token' | 'slow_usage'
+>;
