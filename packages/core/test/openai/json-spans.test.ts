@@ -1,0 +1,200 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  JSON_DEPTH_MAX,
+  JSON_MEMBERS_MAX,
+  type ObjectSpans,
+  scanObject,
+} from '../../src/openai/json-spans.ts';
+
+const scan = (text: string) => scanObject(Buffer.from(text));
+
+function spansOf(raw: Buffer): ObjectSpans {
+  const result = scanObject(raw);
+  if (!result.ok) throw new Error(result.failure.reason);
+  return result.spans;
+}
+
+const reasonOf = (text: string): string | null => {
+  const result = scan(text);
+  return result.ok ? null : result.failure.reason;
+};
+
+const nested = (depth: number): string => `{"a":${'['.repeat(depth - 1)}${']'.repeat(depth - 1)}}`;
+
+describe('scanObject', () => {
+  it('finds each member where it lies', () => {
+    const text = ' \n{ "a" :\t1.0 , "b":"x\\"}," ,"c":[{"a":2}, "]"],"\\u0064":null}\r\n';
+    const raw = Buffer.from(text);
+    const { open, close, members } = spansOf(raw);
+    expect(text[open]).toBe('{');
+    expect(text[close]).toBe('}');
+    expect(
+      members.map(({ key, valueStart, valueEnd }) => [key, text.slice(valueStart, valueEnd)]),
+    ).toEqual([
+      ['a', '1.0'],
+      ['b', '"x\\"},"'],
+      ['c', '[{"a":2}, "]"]'],
+      ['d', 'null'],
+    ]);
+    expect(members.map(({ keyStart }) => text[keyStart])).toEqual(['"', '"', '"', '"']);
+  });
+
+  it('agrees with JSON.parse on every object, however it is spaced and escaped', () => {
+    const spaced = fc
+      .tuple(
+        fc.dictionary(fc.string({ unit: 'binary', maxLength: 6 }), fc.jsonValue({ maxDepth: 3 }), {
+          maxKeys: 6,
+        }),
+        fc.constantFrom(0, 1, '\t', '\r\n '),
+        fc.boolean(),
+      )
+      .map(([object, indent, escaped]) => {
+        const text = JSON.stringify(object, null, indent);
+        return escaped
+          ? text.replace(/[^\0-~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+          : text;
+      });
+    fc.assert(
+      fc.property(spaced, (text) => {
+        const raw = Buffer.from(text);
+        const object = JSON.parse(text) as Record<string, unknown>;
+        const found = spansOf(raw).members.map(({ key, keyStart, valueStart, valueEnd }) => {
+          const member = JSON.parse(`{${raw.toString('utf8', keyStart, valueEnd)}}`) as object;
+          expect(Object.keys(member)).toEqual([key]);
+          return [key, JSON.parse(raw.toString('utf8', valueStart, valueEnd)) as unknown];
+        });
+        expect(Object.fromEntries(found)).toEqual(object);
+        expect(found.length).toBe(Object.keys(object).length);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('takes whatever JSON.parse takes, and never throws on what it does not', () => {
+    const token = fc.constantFrom(
+      ...[
+        '{',
+        '}',
+        '[',
+        ']',
+        ',',
+        ':',
+        '"a"',
+        '"b',
+        '"',
+        '\\',
+        '1',
+        'null',
+        ' ',
+        '"\\""',
+        '"\\\\"',
+      ],
+    );
+    fc.assert(
+      fc.property(fc.array(token, { maxLength: 14 }), (tokens) => {
+        const text = tokens.join('');
+        const reason = reasonOf(text);
+        let value: unknown;
+        try {
+          value = JSON.parse(text);
+        } catch {
+          return;
+        }
+        const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+        if (isObject) expect([null, 'duplicate_key']).toContain(reason);
+        else expect(reason).toBe('not_an_object');
+      }),
+      { numRuns: 20_000 },
+    );
+  });
+
+  it.each([
+    [0, 'x'],
+    [1, '\\"'],
+    [62, '\\"'],
+    [63, '\\\\'],
+    [64, '\\"'],
+    [65, '\\\\\\"'],
+    [200, '\\\\'],
+    [1000, '\\\\\\"y'],
+  ])('finds the end of a string with %s characters before %s', (length, tail) => {
+    const value = `"${'x'.repeat(length)}${tail}"`;
+    const raw = Buffer.from(`{"a":${value},"b":1}`);
+    const [a, b] = spansOf(raw).members;
+    expect(raw.toString('utf8', a!.valueStart, a!.valueEnd)).toBe(value);
+    expect(b!.key).toBe('b');
+  });
+
+  it('stays inside the part that it is given', () => {
+    const raw = Buffer.from('{"a":{"b":1},"c":2}');
+    const { valueStart, valueEnd } = spansOf(raw).members[0]!;
+    const inner = scanObject(raw, valueStart, valueEnd);
+    expect(inner.ok && inner.spans.members.map(({ key }) => key)).toEqual(['b']);
+    expect(scanObject(raw, valueStart, valueEnd - 1).ok).toBe(false);
+  });
+
+  it.each([
+    ['', 'empty'],
+    [' \n\t', 'empty'],
+    ['[]', 'not_an_object'],
+    ['"{}"', 'not_an_object'],
+    ['\uFEFF{}', 'not_an_object'],
+    ['{', 'malformed'],
+    ['{"a"', 'malformed'],
+    ['{"a":', 'malformed'],
+    ['{"a":"', 'malformed'],
+    ['{"a":"\\', 'malformed'],
+    ['{"a":[', 'malformed'],
+    ['{"a":1,}', 'malformed'],
+    ['{a:1}', 'malformed'],
+    ['{"a" 1}', 'malformed'],
+    ['{"\\x":1}', 'malformed'],
+    ['{} {}', 'malformed'],
+    ['{}x', 'malformed'],
+  ])('refuses %j as %s', (text, reason) => {
+    expect(reasonOf(text)).toBe(reason);
+  });
+
+  it.each([
+    '{"a":1,"a":2}',
+    '{"a":1,"b":2,"\\u0061":1}',
+    '{"__proto__":1,"__proto__":2}',
+    '{"":1,"":2}',
+  ])('refuses the doubled key of %s', (text) => {
+    expect(reasonOf(text)).toBe('duplicate_key');
+  });
+
+  it('looks at doubled keys of the scanned object only', () => {
+    expect(reasonOf('{"a":{"b":1,"b":2}}')).toBeNull();
+  });
+
+  it('counts levels of nesting, the outermost included', () => {
+    expect(reasonOf(nested(JSON_DEPTH_MAX))).toBeNull();
+    expect(reasonOf(nested(JSON_DEPTH_MAX + 1))).toBe('too_deep');
+    expect(reasonOf(nested(100_000))).toBe('too_deep');
+    expect(reasonOf(`{"a":${'[],'.repeat(5_000)}`)).toBe('malformed');
+    expect(reasonOf(`{"a":[${'[],'.repeat(5_000)}[]],"b":"${'['.repeat(5_000)}"}`)).toBeNull();
+  });
+
+  it('bounds the number of members', () => {
+    const object = (count: number) =>
+      JSON.stringify(Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, i])));
+    expect(reasonOf(object(JSON_MEMBERS_MAX))).toBeNull();
+    expect(reasonOf(object(JSON_MEMBERS_MAX + 1))).toBe('too_many_members');
+  });
+
+  it.each([
+    ['plain text', `"${'A'.repeat(20e6)}"`],
+    ['backslashes', `"${'\\\\'.repeat(10e6)}"`],
+    ['escaped quotes', `"${'\\"'.repeat(10e6)}"`],
+    ['short strings', `[${'"",'.repeat(6e6)}""]`],
+    ['numbers', `[${'1,'.repeat(10e6)}1]`],
+  ])('reads 20 MB of %s in linear time', (_, value) => {
+    const raw = Buffer.from(`{"a":${value}}`);
+    const startedAt = performance.now();
+    expect(scanObject(raw).ok).toBe(true);
+    // A quadratic scan takes hours; a linear one tens of milliseconds.
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});
