@@ -40,7 +40,7 @@ function dispatched(text: string): { data: string; event: string }[] {
       event = '';
       continue;
     }
-    const [, name, value] = /^([^:]*)(?:: ?([^]*))?$/.exec(line)!;
+    const [, name, value] = /^([^:]*)(?:: ?(.*))?$/s.exec(line)!;
     if (name === 'data') data.push(value ?? '');
     if (name === 'event') event = value ?? '';
   }
