@@ -4,7 +4,7 @@
  * one thing that core is for: the cheapest answers.
  */
 import { ZERO_MSAT } from '@arbstr/shared';
-import type { Rates } from '../pricing/rate.ts';
+import { type Rates, rateFromSats } from '../pricing/rate.ts';
 import { deepFreeze } from './freeze.ts';
 import {
   type Config,
@@ -47,7 +47,7 @@ export function mockConfig(): Config {
 }
 
 function mockProvider(name: string, satsPerKtok: number): ProviderConfig {
-  const msatPerMtok = satsPerKtok * 1000 * 1000;
+  const msatPerMtok = rateFromSats(satsPerKtok * 1000);
   const rates: Rates = {
     inputMsatPerMtok: msatPerMtok,
     outputMsatPerMtok: msatPerMtok,

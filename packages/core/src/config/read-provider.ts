@@ -1,0 +1,182 @@
+/** `[[providers]]`: who sells, where, for how much, and how long it is waited for. */
+import { parseBaseUrl } from './address.ts';
+import type { Env } from './expand-env.ts';
+import { MOCK_DEFAULTS, readMock } from './read-mock.ts';
+import { readOffers } from './read-offers.ts';
+import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
+import type { TableReader } from './read-table.ts';
+import { Secret } from './secret.ts';
+import {
+  DISCONNECT_ACTIONS,
+  type KeySource,
+  type MockSettings,
+  PROVIDER_KINDS,
+  type ProviderConfig,
+  type ProviderKind,
+  TIERS,
+  TIMEOUTS_DEFAULT,
+  type Timeouts,
+} from './types.ts';
+
+/** Fits a header value and a list of names in one ("2/alpha, 1/beta"). */
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 ._:-]{0,62}[A-Za-z0-9._:-])?$/;
+
+const KINDS_TO_COME = ['routstr', 'openrouter', 'ollama', 'mesh-llm'] as const;
+const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'];
+
+/** A name and the table that it came from, for problems that concern two providers. */
+export interface ReadProvider {
+  readonly config: ProviderConfig;
+  readonly table: TableReader;
+}
+
+export interface ProviderReading {
+  readonly env: Env;
+  readonly markupPpm: number;
+  readonly literals: LiteralSecret[];
+}
+
+export function readProvider(table: TableReader, reading: ProviderReading): ReadProvider {
+  const name = readName(table);
+  const kind = readKind(table);
+  const url = readUrl(table, kind);
+  const key = readKey(table, name, reading);
+  const models = table.texts('models') ?? [];
+  readEndpoints(table);
+  refuseLaterKeys(table);
+  if (models.length === 0) {
+    table.warn('models', `provider "${name}" lists no models, so it serves nothing; add models`);
+  }
+  const config: ProviderConfig = {
+    name,
+    url,
+    kind,
+    ...key,
+    models,
+    tier: table.oneOf('tier', TIERS) ?? 'standard',
+    maxConcurrency: table.integer('max_concurrency', { min: 1, max: 100_000 }) ?? 64,
+    timeouts: readTimeouts(table.table('timeouts')),
+    usageTolerance: readTolerance(table),
+    allowParams: table.texts('allow_params') ?? [],
+    onDisconnect: table.oneOf('on_disconnect', DISCONNECT_ACTIONS) ?? 'cancel',
+    mock: readMockTable(table, kind),
+    offers: readOffers(table, models, reading.markupPpm),
+  };
+  table.end();
+  return { config, table };
+}
+
+function readName(table: TableReader): string {
+  if (!table.has('name')) table.problem('name', 'name is missing; add name = "alpha"');
+  const name = table.text('name');
+  if (name !== undefined && !NAME.test(name)) {
+    table.problem(
+      'name',
+      'name stands in response headers: 1 to 64 letters, digits, spaces and . _ : - only, ' +
+        'beginning with a letter or digit',
+    );
+  }
+  return name ?? '';
+}
+
+function readKind(table: TableReader): ProviderKind {
+  const kind = table.oneOf('kind', [...PROVIDER_KINDS, ...KINDS_TO_COME]) ?? 'openai';
+  if (kind === 'openai' || kind === 'mock') return kind;
+  table.problem(
+    'kind',
+    `kind "${kind}" is not yet supported; use "openai" with a fixed price list`,
+  );
+  return 'openai';
+}
+
+function readUrl(table: TableReader, kind: ProviderKind): string {
+  const text = table.text('url');
+  if (kind === 'mock') {
+    if (text !== undefined) table.warn('url', 'a mock runs inside this process; url is not used');
+    return '';
+  }
+  if (!table.has('url')) table.problem('url', 'url is missing; add url = "https://…/v1"');
+  if (text === undefined) return '';
+  const base = parseBaseUrl(text);
+  if ('wrong' in base) {
+    table.problem('url', `url ${base.wrong}`);
+    return '';
+  }
+  if (/\/(chat\/completions|models)$/.test(base.url)) {
+    table.problem('url', 'url is the base; end it before "/chat/completions" or "/models"');
+  }
+  return base.url;
+}
+
+/** `ARBSTR_<NAME>_API_KEY`: upper case, '-' and ' ' as '_'. */
+export function conventionVariable(name: string): string {
+  return `ARBSTR_${name.toUpperCase().replace(/[- ]/g, '_')}_API_KEY`;
+}
+
+function readKey(
+  table: TableReader,
+  name: string,
+  { env, literals }: ProviderReading,
+): { apiKey: Secret | null; keySource: KeySource } {
+  const found = table.secret('api_key');
+  if (found !== undefined) {
+    if (!found.fromEnv) literals.push({ line: table.lineOf('api_key') });
+    return { apiKey: found.secret, keySource: found.fromEnv ? 'env' : 'literal' };
+  }
+  const byConvention = env[conventionVariable(name)];
+  // Compose passes an unset variable on as an empty one.
+  if (byConvention === undefined || byConvention === '' || table.has('api_key')) {
+    return { apiKey: null, keySource: 'none' };
+  }
+  if (/[\r\n\0]/.test(byConvention)) {
+    table.problem('name', `${conventionVariable(name)} holds a line break; clean the variable`);
+  }
+  return { apiKey: new Secret(byConvention), keySource: 'convention' };
+}
+
+function readEndpoints(table: TableReader): void {
+  const endpoints = table.texts('endpoints') ?? ['chat'];
+  for (const endpoint of endpoints) {
+    if (endpoint === 'chat') continue;
+    const fix = ENDPOINTS.includes(endpoint) ? 'is not yet supported' : 'is not an endpoint';
+    table.problem('endpoints', `endpoint "${endpoint}" ${fix}; write endpoints = ["chat"]`);
+  }
+}
+
+function refuseLaterKeys(table: TableReader): void {
+  table.later('auto_discover', false);
+  table.later('refresh_secs');
+  table.later('weight', 1);
+}
+
+function readTimeouts(table: TableReader): Timeouts {
+  const ms = { min: 1, max: DELAY_MS_MAX, unit: 'ms' };
+  const timeouts: Timeouts = {
+    connectMs: table.integer('connect_ms', ms) ?? TIMEOUTS_DEFAULT.connectMs,
+    firstTokenMs: table.integer('first_token_ms', ms) ?? TIMEOUTS_DEFAULT.firstTokenMs,
+    answerMs: table.integer('answer_ms', ms) ?? TIMEOUTS_DEFAULT.answerMs,
+    idleMs: table.integer('idle_ms', ms) ?? TIMEOUTS_DEFAULT.idleMs,
+    totalMs: table.integer('total_ms', ms) ?? TIMEOUTS_DEFAULT.totalMs,
+  };
+  table.end();
+  return timeouts;
+}
+
+/** Below 1 every honest answer above 64 tokens would be disbelieved. */
+function readTolerance(table: TableReader): number {
+  const tolerance = table.number('usage_tolerance', { min: 0, max: 1_000_000 }) ?? 2;
+  if (tolerance > 0 && tolerance < 1) {
+    table.problem(
+      'usage_tolerance',
+      'usage_tolerance must be at least 1, or 0 to trust the provider',
+    );
+  }
+  return tolerance;
+}
+
+function readMockTable(table: TableReader, kind: ProviderKind): MockSettings | null {
+  const mock = table.table('mock');
+  if (kind === 'mock') return table.has('mock') ? readMock(mock) : MOCK_DEFAULTS;
+  if (table.has('mock')) table.problem('mock', '[providers.mock] needs kind = "mock"');
+  return null;
+}

@@ -1,0 +1,134 @@
+/** Everything but the providers: one function per table of CONTRACT's config.toml, with its defaults. */
+import { MARKUP_PPM_MAX } from '../pricing/rate.ts';
+import { isLoopback, parseBaseUrl, parseListen } from './address.ts';
+import type { TableReader } from './read-table.ts';
+import type { Secret } from './secret.ts';
+import { type Config, LOG_LEVELS, type ServerConfig, type VaultConfig } from './types.ts';
+
+const MEBIBYTE = 1024 * 1024;
+/** The longest delay that a timer of Node takes is 2^31−1 ms; a day is the longest that makes sense. */
+export const DELAY_MS_MAX = 86_400_000;
+/** What an output bound or a context window may be, tokens. */
+export const TOKENS_MAX = 100_000_000;
+
+/** Where a secret stands in the file itself, for the warning about its permissions. */
+export interface LiteralSecret {
+  readonly line: number;
+}
+
+export function readSecret(
+  table: TableReader,
+  key: string,
+  literals: LiteralSecret[],
+): Secret | null {
+  const found = table.secret(key);
+  if (found === undefined) return null;
+  if (!found.fromEnv) literals.push({ line: table.lineOf(key) });
+  return found.secret;
+}
+
+export function readServer(server: TableReader, literals: LiteralSecret[]): ServerConfig {
+  const listen = server.text('listen') ?? '127.0.0.1:8080';
+  const address = parseListen(listen);
+  if (address === null) {
+    server.problem('listen', 'listen must be host:port, such as "127.0.0.1:8080" or "[::1]:8080"');
+  }
+  const megabytes = server.number('body_limit_mb', { min: 0.001, max: 256, unit: 'MiB' }) ?? 20;
+  const drainSecs = server.number('drain_secs', { min: 0, max: 3600, unit: 's' }) ?? 30;
+  const stall = { min: 1, max: DELAY_MS_MAX, unit: 'ms' };
+  const config: ServerConfig = {
+    host: address?.host ?? '127.0.0.1',
+    port: address?.port ?? 8080,
+    authToken: readSecret(server, 'auth_token', literals),
+    bodyLimitBytes: Math.floor(megabytes * MEBIBYTE),
+    drainMs: Math.round(drainSecs * 1000),
+    clientStallMs: server.integer('client_stall_ms', stall) ?? 60_000,
+  };
+  server.later('rate_limit_rps', 0);
+  server.later('max_concurrency_per_caller');
+  server.end();
+  return config;
+}
+
+/** In free mode the operator's token is the only lock on the providers' keys. */
+export function warnOfOpenProxy(server: TableReader, config: ServerConfig, billed: boolean): void {
+  if (billed || server.has('auth_token') || isLoopback(config.host)) return;
+  server.warn(
+    'listen',
+    'other machines can reach this and there is neither auth_token nor [vault]: whoever reaches it ' +
+      "uses the providers' keys; set server.auth_token",
+  );
+}
+
+export function readDatabase(database: TableReader): Config['database'] {
+  const path = database.text('path') ?? './data/arbstr.db';
+  if (path === ':memory:' || path.startsWith('file:')) {
+    database.problem('path', 'path must be a file; what is owed must survive a restart');
+  }
+  database.end();
+  return { path };
+}
+
+export function readVault(
+  root: TableReader,
+  vault: TableReader,
+  literals: LiteralSecret[],
+): VaultConfig | null {
+  if (!root.has('vault')) return null;
+  const url = vault.text('url');
+  if (!vault.has('url')) vault.problem('url', 'url is missing; add url = "http://localhost:3010"');
+  const base = url === undefined ? undefined : parseBaseUrl(url);
+  if (base !== undefined && 'wrong' in base) vault.problem('url', `url ${base.wrong}`);
+  const internalToken = readSecret(vault, 'internal_token', literals);
+  if (!vault.has('internal_token')) {
+    vault.problem(
+      'internal_token',
+      `internal_token is missing; add internal_token = "\${VAULT_INTERNAL_TOKEN}", the vault's own`,
+    );
+  }
+  const reserve = { min: 1, max: TOKENS_MAX, unit: 'tokens' };
+  const defaultReserveTokens = vault.integer('default_reserve_tokens', reserve) ?? 4096;
+  const threshold = { min: 1, max: 1_000_000, unit: 'settlements' };
+  const pendingThreshold = vault.integer('pending_threshold', threshold) ?? 100;
+  vault.end();
+  if (base === undefined || 'wrong' in base || internalToken === null) return null;
+  return { url: base.url, internalToken, defaultReserveTokens, pendingThreshold };
+}
+
+export function readMarkup(pricing: TableReader): number {
+  const markupPpm =
+    pricing.integer('markup_ppm', { min: 0, max: MARKUP_PPM_MAX, unit: 'ppm' }) ?? 0;
+  pricing.later('sats_per_usd');
+  pricing.end();
+  return markupPpm;
+}
+
+export function readBreaker(breaker: TableReader): Config['breaker'] {
+  const failures = breaker.integer('failures', { min: 1, max: 1000 }) ?? 3;
+  const openSecs = breaker.number('open_secs', { min: 0.001, max: 86_400, unit: 's' }) ?? 30;
+  breaker.end();
+  return { failures, openMs: Math.ceil(openSecs * 1000) };
+}
+
+export function readRetry(retry: TableReader): Config['retry'] {
+  const maxAttempts = retry.integer('max_attempts', { min: 1, max: 100 }) ?? 4;
+  retry.end();
+  return { maxAttempts };
+}
+
+export function readLogging(logging: TableReader): Config['logging'] {
+  const level = logging.oneOf('level', LOG_LEVELS) ?? 'info';
+  const logRequests = logging.flag('log_requests') ?? true;
+  logging.end();
+  return { level, logRequests };
+}
+
+/** Tables whose features are still to come. `[policies]` with nothing but the default is inert. */
+export function refuseLaterTables(root: TableReader): void {
+  root.later('models');
+  root.later('routing');
+  const policies = root.table('policies');
+  policies.later('default_strategy', 'cheapest');
+  policies.later('rules');
+  policies.end();
+}
