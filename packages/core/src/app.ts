@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto';
+import { CORRELATION_ID_PATTERN } from '@arbstr/shared';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import type { Caller } from './auth/caller.ts';
+import { type ChatRouteDeps, chatCompletionsRoute, idHeaders } from './http/chat-completions.ts';
+import {
+  answerBrokenRequest,
+  notFound,
+  refusalOfError,
+  SERVER_LIMITS,
+  writeRefusal,
+} from './http/hardening.ts';
+import { type HealthDeps, healthRoute } from './http/health.ts';
+import { type ModelsRouteDeps, modelsRoute } from './http/models.ts';
+import { type RequestsRouteDeps, requestsRoute } from './http/requests.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the route's own authentication, before the body is read. */
+    caller: Caller | null;
+    receivedAtMs: number;
+  }
+}
+
+export interface AppDeps {
+  readonly log: FastifyBaseLogger;
+  readonly bodyLimitBytes: number;
+  readonly nowMs: () => number;
+  readonly chat: ChatRouteDeps;
+  readonly models: ModelsRouteDeps;
+  readonly requests: RequestsRouteDeps;
+  readonly health: HealthDeps;
+}
+
+/** The HTTP side of core, not listening. Each route authenticates for itself, where it can be seen. */
+export function buildApp(deps: AppDeps): FastifyInstance {
+  const app = Fastify({
+    loggerInstance: deps.log,
+    disableRequestLogging: true,
+    bodyLimit: deps.bodyLimitBytes,
+    keepAliveTimeout: SERVER_LIMITS.keepAliveTimeoutMs,
+    requestTimeout: SERVER_LIMITS.requestTimeoutMs,
+    http: {
+      headersTimeout: SERVER_LIMITS.headersTimeoutMs,
+      connectionsCheckingInterval: SERVER_LIMITS.checkIntervalMs,
+    },
+    forceCloseConnections: 'idle',
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength: 512 },
+    genReqId: (raw) => {
+      const given = raw.headers['x-request-id'];
+      return typeof given === 'string' && CORRELATION_ID_PATTERN.test(given) ? given : randomUUID();
+    },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: (error, _request, reply) => {
+      void writeRefusal(reply, refusalOfError(error, deps.bodyLimitBytes));
+    },
+  });
+  app.server.maxConnections = SERVER_LIMITS.connectionsMax;
+
+  // Every body is bytes to us: the one route that has one reads it itself.
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+
+  app.decorateRequest('caller', null);
+  app.decorateRequest('receivedAtMs', 0);
+  app.addHook('onRequest', (request, reply, done) => {
+    request.receivedAtMs = deps.nowMs();
+    reply.headers(idHeaders(request.id));
+    done();
+  });
+  app.setNotFoundHandler((request, reply) => writeRefusal(reply, notFound(request)));
+  app.setErrorHandler((error: Parameters<typeof refusalOfError>[0], request, reply) => {
+    const refusal = refusalOfError(error, deps.bodyLimitBytes);
+    if (refusal.status >= 500) request.log.error({ err: error }, 'request failed inside arbstr');
+    return writeRefusal(reply, refusal);
+  });
+
+  chatCompletionsRoute(app, deps.chat);
+  modelsRoute(app, deps.models);
+  requestsRoute(app, deps.requests);
+  healthRoute(app, deps.health);
+  return app;
+}

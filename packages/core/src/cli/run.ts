@@ -1,0 +1,85 @@
+/** What each command of core does to the process: prints, serves, sets the exit code. */
+
+import packageJson from '../../package.json' with { type: 'json' };
+import { readConfigFile } from '../config/config-file.ts';
+import { loadConfig } from '../config/load.ts';
+import { mockConfig } from '../config/mock.ts';
+import type { Config } from '../config/types.ts';
+import { createLog, startCore } from '../serve.ts';
+import { type Command, HELP, parseCommand } from './args.ts';
+import { check } from './check.ts';
+import { type CommandInput, type CommandResult, configPath, lines } from './command.ts';
+import { providers } from './providers.ts';
+
+export async function run(argv: readonly string[]): Promise<void> {
+  const command = parseCommand(argv);
+  switch (command.name) {
+    case 'help':
+      print({ code: 0, stdout: HELP, stderr: '' });
+      return;
+    case 'version':
+      print({ code: 0, stdout: `arbstr core ${packageJson.version}\n`, stderr: '' });
+      return;
+    case 'mistake':
+      print({ code: 1, stdout: '', stderr: `${command.message}\n` });
+      return;
+    case 'check':
+      print(check(input(argv)));
+      return;
+    case 'providers':
+      print(providers(input(argv)));
+      return;
+    case 'serve':
+      await serve(command);
+      return;
+  }
+}
+
+function input(argv: readonly string[]): CommandInput {
+  return { argv, env: process.env, readFile: readConfigFile };
+}
+
+function print(result: CommandResult): void {
+  process.stdout.write(result.stdout);
+  process.stderr.write(result.stderr);
+  process.exitCode = result.code;
+}
+
+async function serve(command: Command & { name: 'serve' }): Promise<void> {
+  const config = command.mock ? mockConfig() : readConfig(command.configPath);
+  if (config === null) return;
+  const server = command.listen === null ? config.server : { ...config.server, ...command.listen };
+  const log = createLog(config.logging.level);
+  try {
+    const core = await startCore({ ...config, server }, log);
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.on(signal, () => {
+        void core.close().then(() => process.exit(0));
+      });
+    }
+  } catch (error) {
+    print({ code: 1, stdout: '', stderr: `arbstr core cannot start: ${explain(error, server)}\n` });
+  }
+}
+
+function readConfig(option: string | null): Config | null {
+  const path = configPath(option, process.env);
+  const loaded = loadConfig({ path, env: process.env, readFile: readConfigFile });
+  if (!loaded.ok) {
+    print({ code: 1, stdout: '', stderr: lines(path, loaded.problems) });
+    return null;
+  }
+  process.stderr.write(lines(path, loaded.warnings, 'warning: '));
+  return loaded.config;
+}
+
+function explain(error: unknown, { host, port }: { host: string; port: number }): string {
+  const { code, message } = error as { code?: string; message: string };
+  if (code === 'EADDRINUSE') {
+    return `port ${port} on ${host} is taken; stop what listens there, or choose another with --listen HOST:PORT or server.listen`;
+  }
+  if (code === 'EACCES' || code === 'EADDRNOTAVAIL') {
+    return `${host}:${port} cannot be listened on (${code}); choose another with --listen HOST:PORT or server.listen`;
+  }
+  return message;
+}

@@ -1,0 +1,34 @@
+import type { FastifyRequest } from 'fastify';
+import { type Authenticator, bearerToken, type Caller, isSecret } from '../auth/caller.ts';
+import type { Secret } from '../config/secret.ts';
+import { type Refusal, refuse } from '../errors.ts';
+
+export interface AuthDeps {
+  /** Null in free mode. */
+  readonly authenticator: Authenticator | null;
+  readonly authToken: Secret | null;
+}
+
+/** Who may spend: an agent where there is a vault, else the holder of server.auth_token, else anybody. */
+export async function spender(deps: AuthDeps, request: FastifyRequest): Promise<Caller | Refusal> {
+  const token = bearerToken(request.headers.authorization);
+  if (deps.authenticator !== null) return deps.authenticator.agent(token);
+  return tokenHolder(deps.authToken, token);
+}
+
+/** Who may read: spenders, and the operator besides. */
+export async function reader(deps: AuthDeps, request: FastifyRequest): Promise<Caller | Refusal> {
+  const token = bearerToken(request.headers.authorization);
+  if (deps.authToken !== null && isSecret(token, deps.authToken)) return { kind: 'operator' };
+  if (deps.authenticator !== null) return deps.authenticator.agent(token);
+  return tokenHolder(deps.authToken, token);
+}
+
+function tokenHolder(authToken: Secret | null, token: string | null): Caller | Refusal {
+  if (authToken === null) return { kind: 'anonymous' };
+  if (isSecret(token, authToken)) return { kind: 'operator' };
+  return refuse(
+    'invalid_api_key',
+    'The token is missing or wrong. Send the operator\'s server.auth_token as "Authorization: Bearer …".',
+  );
+}

@@ -1,0 +1,81 @@
+import type { FastifyInstance } from 'fastify';
+import type { ProviderConfig } from '../config/types.ts';
+import type { JournalStore, Vault } from '../ports.ts';
+import type { BreakerRegistry } from '../route/breaker/registry.ts';
+import type { Deliveries } from '../settle/deliver.ts';
+
+export interface HealthDeps {
+  readonly providers: readonly ProviderConfig[];
+  readonly breakers: BreakerRegistry;
+  /** Null in free mode. */
+  readonly billing: {
+    readonly vault: Vault;
+    readonly deliveries: Deliveries;
+    readonly pendingThreshold: number;
+  } | null;
+  readonly journal: JournalStore;
+  readonly draining: () => boolean;
+  readonly nowMs: () => number;
+}
+
+/** The vault is asked at most this often, whoever polls. */
+const VAULT_CHECK_MS = 1_000;
+
+/** ok · degraded: serves, with something to look at · unhealthy (503): cannot serve. No secrets. */
+export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
+  let checked: { atMs: number; answer: Promise<{ ok: boolean; reason: string | null }> } | null =
+    null;
+
+  function vaultHealth(vault: Vault): Promise<{ ok: boolean; reason: string | null }> {
+    const nowMs = deps.nowMs();
+    if (checked === null || nowMs - checked.atMs >= VAULT_CHECK_MS) {
+      checked = { atMs: nowMs, answer: vault.health() };
+    }
+    return checked.answer;
+  }
+
+  app.get('/health', async (_request, reply) => {
+    const { billing } = deps;
+    const vault = billing === null ? null : await vaultHealth(billing.vault);
+    const providers = providerStates(deps);
+    const open = Object.values(providers).filter(({ state }) => state === 'open').length;
+    const reasons = {
+      every_provider_open: open > 0 && open === deps.providers.length,
+      vault_unavailable: vault !== null && !vault.ok,
+      settlements_overdue:
+        billing !== null && billing.deliveries.overdue >= billing.pendingThreshold,
+      storage: deps.journal.trouble !== null,
+      draining: deps.draining(),
+    };
+    const unable = Object.values(reasons).includes(true);
+    const degraded =
+      open > 0 ||
+      deps.providers.length === 0 ||
+      (billing?.deliveries.overdue ?? 0) > 0 ||
+      (billing?.deliveries.conflicts ?? 0) > 0;
+    const oldestMs = billing?.deliveries.oldestMs() ?? null;
+    return reply.code(unable ? 503 : 200).send({
+      status: unable ? 'unhealthy' : degraded ? 'degraded' : 'ok',
+      mode: billing === null ? 'free' : 'billed',
+      providers,
+      vault: vault === null ? 'off' : vault.ok ? 'ok' : 'unavailable',
+      vault_reason: vault?.reason ?? null,
+      undelivered_settlements: billing?.deliveries.undelivered ?? 0,
+      overdue_settlements: billing?.deliveries.overdue ?? 0,
+      oldest_undelivered_secs:
+        oldestMs === null ? null : Math.max(0, Math.round((deps.nowMs() - oldestMs) / 1000)),
+      settlement_conflicts: billing?.deliveries.conflicts ?? 0,
+      journal: deps.journal.trouble ?? 'ok',
+      draining: deps.draining(),
+    });
+  });
+}
+
+function providerStates({ providers, breakers }: HealthDeps) {
+  return Object.fromEntries(
+    providers.map(({ name, tier }) => [
+      name,
+      { state: breakers.stateOf(name), tier, in_flight: breakers.inFlight(name) },
+    ]),
+  );
+}

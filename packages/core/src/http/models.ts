@@ -1,0 +1,79 @@
+import type { FastifyInstance } from 'fastify';
+import type { ProviderConfig } from '../config/types.ts';
+import { refuse } from '../errors.ts';
+import type { Rates } from '../pricing/rate.ts';
+import { type AuthDeps, reader } from './authenticate.ts';
+import { writeRefusal } from './hardening.ts';
+
+export interface ModelsRouteDeps extends AuthDeps {
+  readonly providers: readonly ProviderConfig[];
+  /** Unix seconds: when this configuration was loaded. */
+  readonly createdSecs: number;
+}
+
+/** OpenAI's list and object, with an `arbstr` object that says who sells the model and for what. */
+export function modelsRoute(app: FastifyInstance, deps: ModelsRouteDeps): void {
+  const models = modelObjects(deps);
+  const list = { object: 'list', data: [...models.values()] };
+
+  for (const url of ['/v1/models', '/models']) {
+    app.get(url, async (request, reply) => {
+      const caller = await reader(deps, request);
+      return caller.kind === 'refused' ? writeRefusal(reply, caller) : list;
+    });
+    // A model's name may have slashes in it.
+    app.get<{ Params: { '*': string } }>(`${url}/*`, async (request, reply) => {
+      const caller = await reader(deps, request);
+      if (caller.kind === 'refused') return writeRefusal(reply, caller);
+      const id = request.params['*'];
+      return (
+        models.get(id) ??
+        writeRefusal(
+          reply,
+          refuse(
+            'model_not_found',
+            `No provider serves the model ${JSON.stringify(id.slice(0, 256))}. GET /v1/models lists what is served.`,
+            { param: 'model' },
+          ),
+        )
+      );
+    });
+  }
+}
+
+function modelObjects({ providers, createdSecs }: ModelsRouteDeps): Map<string, object> {
+  const names = new Set(providers.flatMap(({ offers }) => [...offers.keys()]));
+  return new Map(
+    [...names].sort().map((id) => [
+      id,
+      {
+        id,
+        object: 'model',
+        created: createdSecs,
+        owned_by: 'arbstr',
+        arbstr: {
+          rate_unit: 'sats_per_1m_tokens',
+          providers: providers
+            .filter(({ offers }) => offers.has(id))
+            .map((provider) => ({
+              name: provider.name,
+              tier: provider.tier,
+              context_window: provider.offers.get(id)!.contextWindow,
+              rates: wireRates(provider.offers.get(id)!.rates),
+            })),
+        },
+      },
+    ]),
+  );
+}
+
+/** Rates in sats, as the configuration has them, markup included. */
+export function wireRates(rates: Rates) {
+  return {
+    input_rate_sats_per_1m: rates.inputMsatPerMtok / 1000,
+    output_rate_sats_per_1m: rates.outputMsatPerMtok / 1000,
+    cached_input_rate_sats_per_1m:
+      rates.cachedInputMsatPerMtok === null ? null : rates.cachedInputMsatPerMtok / 1000,
+    base_fee_sats: rates.baseFeeMsat / 1000,
+  };
+}

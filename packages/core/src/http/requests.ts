@@ -1,0 +1,148 @@
+import { formatSats, msat } from '@arbstr/shared';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { Caller } from '../auth/caller.ts';
+import { type Refusal, refuse } from '../errors.ts';
+import type { RequestQueries, StoredRequest } from '../ports.ts';
+import { type AuthDeps, reader } from './authenticate.ts';
+import { writeRefusal } from './hardening.ts';
+
+export interface RequestsRouteDeps extends AuthDeps {
+  readonly log: RequestQueries;
+  readonly nowMs: () => number;
+}
+
+const HOUR_MS = 3_600_000;
+const RANGES = {
+  last_1h: HOUR_MS,
+  last_24h: 24 * HOUR_MS,
+  last_7d: 7 * 24 * HOUR_MS,
+  last_30d: 30 * 24 * HOUR_MS,
+} as const;
+
+const flagSchema = z.enum(['true', 'false']).transform((text) => text === 'true');
+/** RFC 3339, with a date alone meaning its first instant in UTC. */
+const instantSchema = z.iso
+  .datetime({ offset: true })
+  .or(z.iso.date())
+  .transform((text) => Date.parse(text));
+
+const querySchema = z.strictObject({
+  page: z.coerce.number().int().min(1).max(1_000_000).default(1),
+  per_page: z.coerce.number().int().min(1).max(100).default(20),
+  range: z.enum(Object.keys(RANGES) as [keyof typeof RANGES]).default('last_7d'),
+  since: instantSchema.optional(),
+  until: instantSchema.optional(),
+  model: z.string().max(256).optional(),
+  provider: z.string().max(256).optional(),
+  success: flagSchema.optional(),
+  streaming: flagSchema.optional(),
+  correlation_id: z.string().max(128).optional(),
+  sort: z.enum(['timestamp', 'cost_sats', 'latency_ms']).default('timestamp'),
+  order: z.enum(['asc', 'desc']).default('desc'),
+});
+
+/** Own requests of an agent; all of them for the operator (and for anybody in open free mode). */
+export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): void {
+  for (const url of ['/v1/requests', '/requests']) {
+    app.get(url, async (request, reply) => {
+      const caller = await reader(deps, request);
+      if (caller.kind === 'refused') return writeRefusal(reply, caller);
+      const query = querySchema.safeParse(request.query);
+      if (!query.success) return writeRefusal(reply, badQuery(query.error));
+      return list(deps, caller, query.data);
+    });
+    app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
+      const caller = await reader(deps, request);
+      if (caller.kind === 'refused') return writeRefusal(reply, caller);
+      const row = deps.log.find(request.params.id, ownerOf(caller));
+      if (row === undefined) {
+        return writeRefusal(
+          reply,
+          refuse(
+            'not_found',
+            'There is no request of yours with this id. It is the x-request-id of an answer.',
+          ),
+        );
+      }
+      return wireRequest(row);
+    });
+  }
+}
+
+const ownerOf = (caller: Caller): string | null =>
+  caller.kind === 'agent' ? caller.agentId : null;
+
+function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof querySchema>) {
+  const untilMs = query.until ?? deps.nowMs();
+  const sinceMs = query.since ?? untilMs - RANGES[query.range];
+  const { rows, total } = deps.log.list({
+    agentId: ownerOf(caller),
+    model: query.model,
+    provider: query.provider,
+    success: query.success,
+    streaming: query.streaming,
+    correlationId: query.correlation_id,
+    sinceMs,
+    untilMs,
+    sort: query.sort,
+    order: query.order,
+    offset: (query.page - 1) * query.per_page,
+    limit: query.per_page,
+  });
+  return {
+    data: rows.map(wireRequest),
+    page: query.page,
+    per_page: query.per_page,
+    total,
+    total_pages: Math.ceil(total / query.per_page),
+    since: new Date(sinceMs).toISOString(),
+    until: new Date(untilMs).toISOString(),
+  };
+}
+
+function badQuery(error: z.ZodError): Refusal {
+  const issue = error.issues[0]!;
+  const param = issue.code === 'unrecognized_keys' ? issue.keys[0]! : String(issue.path[0] ?? '');
+  return refuse('invalid_request', `Query parameter ${JSON.stringify(param)}: ${issue.message}.`, {
+    param,
+  });
+}
+
+function wireRequest(row: StoredRequest) {
+  return {
+    id: row.correlationId,
+    correlation_id: row.correlationId,
+    reservation_id: row.reservationId,
+    agent_id: row.agentId,
+    timestamp: new Date(row.timestampMs).toISOString(),
+    model: row.requestedModel,
+    served_model: row.model,
+    provider: row.provider,
+    tier: row.tier,
+    streaming: row.streaming,
+    success: row.ending === 'answered',
+    /** answered | client_gone | broken | refused */
+    ending: row.ending,
+    status: row.status,
+    tokens: {
+      input: row.inputTokens,
+      cached_input: row.cachedInputTokens,
+      output: row.outputTokens,
+      estimated: row.estimated,
+      usage_disbelieved: row.disbelieved,
+    },
+    cost: {
+      sats: row.costMsat === null ? null : Number(formatSats(msat(row.costMsat))),
+      msats: row.costMsat,
+      provider_msats: row.providerCostMsat,
+      held_msats: row.heldMsat,
+    },
+    timing: { latency_ms: row.latencyMs, time_to_first_byte_ms: row.firstByteMs },
+    retries: row.attempts === '' ? null : row.attempts,
+    error:
+      row.errorCode === null && row.errorMessage === null
+        ? null
+        : { status: row.status, code: row.errorCode, message: row.errorMessage },
+  };
+}

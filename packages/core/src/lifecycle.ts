@@ -1,0 +1,203 @@
+/**
+ * One request, from its first byte to its last satoshi. Every stage stands here in order, and all
+ * branching between stages; the stages themselves decide (pure) or act (through ports).
+ *
+ *   parse ▸ choose ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
+ *
+ * There is one path: streaming is a property of the answer. Who the caller is, `auth/` has found;
+ * what the wire looks like is `http/`.
+ *
+ * Where the money is: until RESERVE succeeds, with the agent. From there on it is held, and exactly
+ * one of SETTLE and RELEASE is journaled before the caller sees the end of the answer, whatever
+ * happens in between. If this process dies instead, `settle/recover.ts` does it from the journal.
+ */
+import type { Caller } from './auth/caller.ts';
+import { type Refusal, refuse } from './errors.ts';
+import { type ChatRequest, parseChatRequest } from './openai/chat-request.ts';
+import { type Facts, NO_FACTS, type Outcome } from './outcome.ts';
+import type { ClientStream, UpstreamHeaders } from './ports.ts';
+import type { Bill } from './pricing/bill.ts';
+import type { Hold } from './reserve/hold.ts';
+import { isHold } from './reserve/reserve.ts';
+import type { Candidate, Choice } from './route/choose.ts';
+import type { Attempts, FirstAnswer } from './route/first-answer.ts';
+import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
+import type { Checkpoints } from './settle/checkpoints.ts';
+import { type Relayed, relay } from './stream/relay.ts';
+import { brokenStream, streamTail } from './stream/tail.ts';
+
+/** The stages that need something from the outside, bound to it in `serve.ts`. */
+export interface Stages {
+  choose(request: ChatRequest): Choice | Refusal;
+  reserve(request: ChatRequest, choice: Choice, call: Call): Promise<Hold | Refusal>;
+  firstAnswer(request: ChatRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
+  readonly checkpoints: Checkpoints;
+  nowMs(): number;
+}
+
+/** One caller's request, as the HTTP layer hands it in. */
+export interface Call {
+  readonly caller: Caller;
+  readonly correlationId: string;
+  readonly body: Buffer;
+  readonly receivedAtMs: number;
+  /** The caller did not ask to leave the comment line out. */
+  readonly wantsComment: boolean;
+  readonly clientGone: AbortSignal;
+  /** Sends status and headers of a stream; from here on there is no other answer. */
+  openStream(upstream: UpstreamHeaders, facts: Facts): ClientStream;
+}
+
+/** A request whose money is held. */
+interface Turn {
+  readonly stages: Stages;
+  readonly call: Call;
+  readonly request: ChatRequest;
+  readonly hold: Hold;
+}
+
+export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
+  const parsed = parseChatRequest(call.body);
+  if (!parsed.ok) {
+    const { code, message, param } = parsed.error;
+    return refused(refuse(code, message, { param }), NO_FACTS);
+  }
+  const { request } = parsed;
+  const asked: Facts = { ...NO_FACTS, requestedModel: request.model, streaming: request.stream };
+
+  const choice = stages.choose(request);
+  if (choice.kind === 'refused') return refused(choice, asked);
+
+  const hold = await stages.reserve(request, choice, call);
+  if (!isHold(hold)) return refused(hold, { ...asked, candidate: choice.candidates[0] });
+  const { reservationId, heldMsat, balanceMsat } = hold;
+  const held: Facts = { ...asked, reservationId, heldMsat, balanceMsat };
+
+  const turn: Turn = { stages, call, request, hold };
+  let dispatchedTo: Candidate | null = null;
+  try {
+    if (call.clientGone.aborted) {
+      await hold.release('client_left_before_dispatch');
+      return { kind: 'client_gone', facts: held };
+    }
+    dispatchedTo = choice.candidates[0];
+    const { answer, failed } = await stages.firstAnswer(request, choice, hold, call);
+    const facts: Facts = { ...held, failed, candidate: answer.candidate };
+    return await finish(turn, answer, facts);
+  } finally {
+    // Only a fault of our own gets here with an open hold. The provider bills for what it was sent.
+    if (!hold.ended) {
+      if (dispatchedTo === null) await hold.release('fault_before_dispatch');
+      else await settle(turn, dispatchedTo, billUnanswered(dispatchedTo, request, hold));
+    }
+  }
+}
+
+async function finish(turn: Turn, answer: FirstAnswer, facts: Facts): Promise<Outcome> {
+  switch (answer.kind) {
+    case 'nobody':
+      await turn.hold.release('no_provider_answered');
+      return { ...refused(answer.refusal, facts), upstream: answer.headers };
+    case 'abandoned':
+      return finishAbandoned(turn, answer.candidate, facts);
+    case 'whole':
+      return finishWhole(turn, answer, facts);
+    case 'streaming':
+      return finishStream(turn, answer, facts);
+  }
+}
+
+/** Sent, not answered, and nobody waits any longer: the caller left, or the drain is over. */
+async function finishAbandoned(turn: Turn, candidate: Candidate, facts: Facts): Promise<Outcome> {
+  const bill = billUnanswered(candidate, turn.request, turn.hold);
+  await settle(turn, candidate, bill);
+  const billed: Facts = { ...facts, bill };
+  if (turn.call.clientGone.aborted) return { kind: 'client_gone', facts: billed };
+  const message =
+    'This core is shutting down before the answer came. The prompt is billed, as the provider bills it.';
+  return refused(refuse('draining', message, { shouldRetry: false }), billed);
+}
+
+async function finishWhole(
+  turn: Turn,
+  answer: FirstAnswer & { kind: 'whole' },
+  facts: Facts,
+): Promise<Outcome> {
+  const { stages, call, request, hold } = turn;
+  const bill = billDelivered(answer.candidate, request, answer.meter, hold);
+  await settle(turn, answer.candidate, bill);
+  const billed: Facts = { ...facts, bill, firstByteMs: stages.nowMs() - call.receivedAtMs };
+  if (call.clientGone.aborted) return { kind: 'client_gone', facts: billed };
+  return { kind: 'answered', bytes: answer.bytes, upstream: answer.headers, facts: billed };
+}
+
+async function finishStream(
+  turn: Turn,
+  answer: FirstAnswer & { kind: 'streaming' },
+  facts: Facts,
+): Promise<Outcome> {
+  const { stages, call, request, hold } = turn;
+  const { candidate, permit, stream } = answer;
+  const begun: Facts = { ...facts, firstByteMs: stages.nowMs() - call.receivedAtMs };
+  const client = call.openStream(answer.headers, begun);
+  const checkpoints = stages.checkpoints.follow(hold);
+  let relayed: Relayed;
+  try {
+    relayed = await relay({
+      stream,
+      client,
+      n: request.n,
+      idleMs: candidate.provider.timeouts.idleMs,
+      onDisconnect: candidate.provider.onDisconnect,
+      onProgress: checkpoints.progress,
+    });
+    permit.done(BREAKER_HEARS[relayed.end.kind]);
+  } finally {
+    permit.done('nothing');
+    checkpoints.end();
+  }
+  const bill = billDelivered(candidate, request, relayed.meter, hold);
+  await settle(turn, candidate, bill);
+  const billed: Facts = { ...begun, bill };
+  client.end(
+    streamTail({
+      relayed,
+      request,
+      candidate,
+      bill,
+      wantsComment: call.wantsComment,
+      correlationId: call.correlationId,
+      latencyMs: stages.nowMs() - call.receivedAtMs,
+      nowMs: stages.nowMs(),
+    }),
+  );
+  switch (relayed.end.kind) {
+    case 'whole':
+      return { kind: 'streamed', facts: billed };
+    case 'client_gone':
+      return { kind: 'client_gone', facts: billed };
+    case 'broken': {
+      const { code, message } = brokenStream(relayed.end.message, relayed.end.timedOut);
+      return { kind: 'broken', refusal: refuse(code, message), facts: billed };
+    }
+  }
+}
+
+const BREAKER_HEARS = { whole: 'healthy', broken: 'failing', client_gone: 'nothing' } as const;
+
+/** The end of the hold is journaled when this resolves: only then does the caller see the end. */
+async function settle(turn: Turn, candidate: Candidate, bill: Bill): Promise<void> {
+  const { stages, call, hold } = turn;
+  await hold.settle(bill, {
+    provider: candidate.provider.name,
+    model: candidate.offer.model,
+    latencyMs: stages.nowMs() - call.receivedAtMs,
+  });
+}
+
+const refused = (refusal: Refusal, facts: Facts): Outcome & { kind: 'refused' } => ({
+  kind: 'refused',
+  refusal,
+  upstream: {},
+  facts,
+});

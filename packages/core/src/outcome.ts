@@ -1,0 +1,44 @@
+/** What became of a request: what the HTTP layer sends, and what the log keeps. */
+import type { Msat } from '@arbstr/shared';
+import type { Refusal } from './errors.ts';
+import type { UpstreamHeaders } from './ports.ts';
+import type { Bill } from './pricing/bill.ts';
+import type { Candidate } from './route/choose.ts';
+import type { FailedAttempt } from './route/first-answer.ts';
+
+/** Known as far as the request got; null = it did not get there. */
+export interface Facts {
+  readonly requestedModel: string | null;
+  readonly streaming: boolean;
+  /** Who served it, or tried last. */
+  readonly candidate: Candidate | null;
+  readonly failed: readonly FailedAttempt[];
+  readonly reservationId: string | null;
+  readonly heldMsat: Msat | null;
+  readonly balanceMsat: Msat | null;
+  readonly bill: Bill | null;
+  readonly firstByteMs: number | null;
+}
+
+export const NO_FACTS: Facts = {
+  requestedModel: null,
+  streaming: false,
+  candidate: null,
+  failed: [],
+  reservationId: null,
+  heldMsat: null,
+  balanceMsat: null,
+  bill: null,
+  firstByteMs: null,
+};
+
+export type Outcome = (
+  | { readonly kind: 'refused'; readonly refusal: Refusal; readonly upstream: UpstreamHeaders }
+  | { readonly kind: 'answered'; readonly bytes: Buffer; readonly upstream: UpstreamHeaders }
+  /** Everything has been sent already. */
+  | { readonly kind: 'streamed' }
+  /** The stream ended with an error event; what was delivered is billed. */
+  | { readonly kind: 'broken'; readonly refusal: Refusal }
+  /** Nobody is there to read an answer. */
+  | { readonly kind: 'client_gone' }
+) & { readonly facts: Facts };

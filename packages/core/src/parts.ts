@@ -1,0 +1,131 @@
+/** Everything that one running core is made of, built once from its configuration. */
+import { randomBytes } from 'node:crypto';
+import { createIdSource, type IdKind } from '@arbstr/shared';
+import type { Logger } from 'pino';
+import { type Authenticator, createAuthenticator } from './auth/caller.ts';
+import type { Config, ProviderConfig, VaultConfig } from './config/types.ts';
+import type { Activity } from './http/chat-completions.ts';
+import type { JournalStore, RequestLog, RequestQueries, Upstream, Vault } from './ports.ts';
+import { createExpectations, type Expectations } from './pricing/expectation.ts';
+import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
+import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
+import { type Checkpoints, createCheckpoints } from './settle/checkpoints.ts';
+import { createDeliveries, type Deliveries } from './settle/deliver.ts';
+import { createJournalTable } from './store/journal-table.ts';
+import { openStore, type Store } from './store/open.ts';
+import { createRequestLog } from './store/request-log.ts';
+import { createWriter, type Writer } from './store/writer.ts';
+import { type MockProvider, startMockProvider } from './upstream/mock/server.ts';
+import { createUpstream } from './upstream/pool.ts';
+import { createVaultClient } from './vault/client.ts';
+
+/** What exists only where there is a vault. */
+export interface Billing {
+  readonly config: VaultConfig;
+  readonly vault: Vault;
+  readonly deliveries: Deliveries;
+  readonly live: LiveHolds;
+  readonly authenticator: Authenticator;
+}
+
+export interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly newId: (kind: IdKind) => string;
+  readonly store: Store;
+  readonly writer: Writer;
+  readonly journal: JournalStore;
+  readonly requestLog: RequestLog & RequestQueries;
+  /** Mocks have their addresses by now. */
+  readonly providers: readonly ProviderConfig[];
+  readonly mocks: readonly MockProvider[];
+  readonly breakers: BreakerRegistry;
+  readonly upstream: Upstream;
+  /** Fires when the drain is over: what still runs ends now. */
+  readonly shutdown: AbortController;
+  readonly checkpoints: Checkpoints;
+  readonly expectations: Expectations;
+  readonly activity: Activity;
+  /** Null in free mode. */
+  readonly billing: Billing | null;
+}
+
+/** A probe that has not ended by then no longer blocks the next one. */
+const PROBE_MS = 60_000;
+
+/** Opens the database first: a second owner, a newer file or a read-only folder ends the start here. */
+export async function buildParts(config: Config, log: Logger): Promise<Parts> {
+  const nowMs = Date.now;
+  const newId = createIdSource(nowMs, randomBytes);
+  const store = openStore(config.database.path);
+  const writer = createWriter(store.db, (error) => {
+    log.error(
+      { err: error },
+      'journal refused a row; its money is being delivered from memory all the same',
+    );
+  });
+  const journal = createJournalTable(store.db, writer, () => newId('core'));
+  const { providers, mocks } = await startMocks(config.providers);
+  return {
+    config,
+    log,
+    nowMs,
+    newId,
+    store,
+    writer,
+    journal,
+    requestLog: createRequestLog(store.db, writer),
+    providers,
+    mocks,
+    breakers: createBreakers({ ...config.breaker, probeMs: PROBE_MS }, nowMs),
+    upstream: createUpstream(),
+    shutdown: new AbortController(),
+    checkpoints: createCheckpoints(),
+    expectations: createExpectations(),
+    activity: { underWay: 0, draining: false },
+    billing: config.vault === null ? null : buildBilling(config.vault, journal, log, nowMs),
+  };
+}
+
+function buildBilling(
+  config: VaultConfig,
+  journal: JournalStore,
+  log: Logger,
+  nowMs: () => number,
+): Billing {
+  const vault = createVaultClient({
+    url: config.url,
+    internalToken: config.internalToken.reveal(),
+    coreId: journal.coreId,
+  });
+  return {
+    config,
+    vault,
+    deliveries: createDeliveries({ vault, journal, log, nowMs, random: Math.random }),
+    live: createLiveHolds(vault, log, nowMs),
+    authenticator: createAuthenticator(vault, nowMs),
+  };
+}
+
+/** `kind = "mock"` is a server inside this process, so its address is known only now. */
+async function startMocks(
+  configured: readonly ProviderConfig[],
+): Promise<{ providers: ProviderConfig[]; mocks: MockProvider[] }> {
+  const mocks: MockProvider[] = [];
+  const providers: ProviderConfig[] = [];
+  for (const provider of configured) {
+    if (provider.mock === null) {
+      providers.push(provider);
+      continue;
+    }
+    const mock = await startMockProvider({
+      ...provider.mock,
+      models: provider.models,
+      keepCalls: 0,
+    });
+    mocks.push(mock);
+    providers.push({ ...provider, url: mock.url });
+  }
+  return { providers, mocks };
+}

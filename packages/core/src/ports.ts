@@ -1,0 +1,233 @@
+/**
+ * What the stages of a request need from the outside, and nothing of how it is done. Adapters in
+ * `vault/`, `upstream/` and `store/` implement these; tests may too.
+ */
+import type {
+  AuthenticateAnswer,
+  Msat,
+  ReleaseAnswer,
+  Reservation,
+  ReserveAnswer,
+  SettleAnswer,
+  SettleRequest,
+  VaultErrorCode,
+} from '@arbstr/shared';
+import type { ProviderConfig } from './config/types.ts';
+import type { Rates } from './pricing/rate.ts';
+
+// ── Vault ────────────────────────────────────────────────────────────────────────────────────────
+
+/**
+ * `refused`: the vault answered, and its word is final for this command.
+ * `unreachable`: no answer, or one that says "not now"; whether it was applied is unknown.
+ */
+export type VaultReply<T> =
+  | { kind: 'ok'; value: T }
+  | {
+      kind: 'refused';
+      code: VaultErrorCode;
+      status: number;
+      message: string;
+      details: Record<string, unknown>;
+    }
+  | { kind: 'unreachable'; reason: string };
+
+export interface ReserveCommand {
+  reservationId: string;
+  agentToken: string;
+  amountMsat: Msat;
+  correlationId: string;
+  model: string;
+  requestedModel: string;
+  expiresInSecs: number;
+}
+
+export interface Vault {
+  authenticate(agentToken: string): Promise<VaultReply<AuthenticateAnswer>>;
+  reserve(command: ReserveCommand): Promise<VaultReply<ReserveAnswer>>;
+  settle(command: SettleRequest): Promise<VaultReply<SettleAnswer>>;
+  release(reservationId: string, reason: string): Promise<VaultReply<ReleaseAnswer>>;
+  extend(reservationId: string, expiresInSecs: number): Promise<VaultReply<{ expires_at: number }>>;
+  /** Open holds of this core, one page. */
+  heldReservations(
+    cursor: string | null,
+  ): Promise<VaultReply<{ reservations: Reservation[]; next_cursor: string | null }>>;
+  /** Whether the vault answers and accepts work now; ≤ 1 s. */
+  health(): Promise<{ ok: boolean; reason: string | null }>;
+  close(): Promise<void>;
+}
+
+// ── Upstream ─────────────────────────────────────────────────────────────────────────────────────
+
+/** Why no usable answer came from the network. */
+export type NetworkFailure =
+  /** No connection, so the provider never saw the request. */
+  | { kind: 'not_connected'; message: string }
+  /** The connection ended or broke after bytes may have been sent. */
+  | { kind: 'broken'; message: string };
+
+export type UpstreamReply =
+  | { kind: 'answer'; status: number; headers: UpstreamHeaders; body: UpstreamBody }
+  | { kind: 'failed'; failure: NetworkFailure }
+  /** Aborted by us: a timer or the client. */
+  | { kind: 'aborted' };
+
+export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+export type BodyChunk =
+  | { kind: 'chunk'; bytes: Buffer }
+  | { kind: 'end' }
+  | { kind: 'failed'; message: string }
+  | { kind: 'aborted' };
+
+/** Pull-based, so that a slow client slows the provider (TCP backpressure) instead of filling memory. */
+export interface UpstreamBody {
+  next(): Promise<BodyChunk>;
+  /** Ends the connection; idempotent. */
+  cancel(): void;
+  /** Lets what is left (a few bytes after the end marker) pass, so that the connection is reused. */
+  discard(): void;
+}
+
+export interface Upstream {
+  send(
+    provider: ProviderConfig,
+    request: { body: Buffer; correlationId: string; streaming: boolean; signal: AbortSignal },
+  ): Promise<UpstreamReply>;
+  close(): Promise<void>;
+}
+
+// ── Client ───────────────────────────────────────────────────────────────────────────────────────
+
+export type AnswerHeaders = Record<string, string>;
+
+/** The caller's side of a streamed answer. */
+export interface ClientStream {
+  /** Aborted when the caller closed the connection or stalled too long. */
+  readonly gone: AbortSignal;
+  /** Resolves when the bytes were accepted; false = the caller is gone. */
+  write(bytes: Buffer): Promise<boolean> | boolean;
+  /** Sends the last bytes and ends the answer. */
+  end(bytes: Buffer): void;
+}
+
+// ── Storage ──────────────────────────────────────────────────────────────────────────────────────
+
+/** What the bill of a request will be computed from; one provider's offer as it was at dispatch. */
+export interface DispatchSnapshot {
+  provider: string;
+  model: string;
+  rates: Rates;
+  providerRates: Rates;
+}
+
+export interface JournalIntent {
+  reservationId: string;
+  agentId: string;
+  correlationId: string;
+  requestedModel: string;
+  heldMsat: Msat;
+  estimatedInputTokens: number;
+  snapshot: DispatchSnapshot;
+  createdAtMs: number;
+}
+
+export type JournalEnd =
+  | { kind: 'settle'; settle: SettleRequest }
+  | { kind: 'release'; reason: string };
+
+/** A journal row that has not reached the vault yet. */
+export interface UndeliveredRow {
+  reservationId: string;
+  end: JournalEnd;
+  endedAtMs: number;
+}
+
+/** A journal row whose request was cut off by a crash. */
+export interface OpenRow extends JournalIntent {
+  dispatched: boolean;
+  /** Output tokens metered at the last checkpoint. */
+  outputTokens: number;
+}
+
+export interface JournalStore {
+  /** Durable (fsync) when it resolves; rejects with StorageError where the disk refuses. */
+  intend(intent: JournalIntent): Promise<void>;
+  /** Written with the next group commit, not awaited. */
+  dispatched(reservationId: string, snapshot: DispatchSnapshot): void;
+  checkpoint(reservationId: string, outputTokens: number): void;
+  /** Survives the death of the process when it resolves; kept in memory and retried where the disk refuses. */
+  end(reservationId: string, end: JournalEnd, endedAtMs: number): Promise<void>;
+  delivered(reservationId: string, atMs: number, outcome: string): void;
+  openRows(): OpenRow[];
+  undeliveredRows(): UndeliveredRow[];
+  has(reservationId: string): boolean;
+  /** Removes rows that were delivered before `beforeMs`; at most `limit`. */
+  prune(beforeMs: number, limit: number): number;
+  /** Null while the disk takes writes, else why it does not. */
+  readonly trouble: string | null;
+  readonly coreId: string;
+}
+
+export interface RequestRow {
+  correlationId: string;
+  reservationId: string | null;
+  agentId: string | null;
+  timestampMs: number;
+  requestedModel: string;
+  model: string | null;
+  provider: string | null;
+  tier: string | null;
+  streaming: boolean;
+  status: number;
+  errorCode: string | null;
+  errorMessage: string | null;
+  /** answered | client_gone | broken | refused | failed */
+  ending: string;
+  inputTokens: number | null;
+  cachedInputTokens: number | null;
+  outputTokens: number | null;
+  estimated: boolean;
+  disbelieved: boolean;
+  costMsat: Msat | null;
+  providerCostMsat: Msat | null;
+  heldMsat: Msat | null;
+  attempts: string;
+  latencyMs: number;
+  firstByteMs: number | null;
+}
+
+export interface RequestLog {
+  append(row: RequestRow): void;
+}
+
+/** A row as it was appended. */
+export type StoredRequest = Omit<RequestRow, 'costMsat' | 'providerCostMsat' | 'heldMsat'> & {
+  readonly seq: number;
+  readonly costMsat: number | null;
+  readonly providerCostMsat: number | null;
+  readonly heldMsat: number | null;
+};
+
+export interface RequestFilter {
+  /** Null = every agent (the operator). */
+  readonly agentId: string | null;
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly success?: boolean | undefined;
+  readonly streaming?: boolean | undefined;
+  readonly correlationId?: string | undefined;
+  readonly sinceMs: number;
+  /** Inclusive. */
+  readonly untilMs: number;
+  readonly sort: 'timestamp' | 'cost_sats' | 'latency_ms';
+  readonly order: 'asc' | 'desc';
+  readonly offset: number;
+  readonly limit: number;
+}
+
+export interface RequestQueries {
+  /** The newest request with this correlation id, of this agent or (null) of anybody. */
+  find(correlationId: string, agentId: string | null): StoredRequest | undefined;
+  list(filter: RequestFilter): { rows: StoredRequest[]; total: number };
+}

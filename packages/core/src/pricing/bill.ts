@@ -1,0 +1,115 @@
+/**
+ * The bill of a request: whose word counts, and what it costs.
+ *
+ * The price is always ours. The tokens are the provider's, as far as our own count of the prompt and
+ * of what was delivered bears them out; a seller must not earn more by lying. Where there is no
+ * usable report, or one that is not borne out, the bill is our count: never zero by default, never
+ * the ceiling.
+ */
+import { type Msat, minMsat } from '@arbstr/shared';
+import type { Usage } from '../openai/usage.ts';
+import { costOf, type TokenUsage } from './cost.ts';
+import type { Rates } from './rate.ts';
+
+/**
+ * Tokens that a report may always have on top: what templates add to a short prompt, and what
+ * tokenizers disagree on in a short answer, is more than a factor there.
+ */
+export const TOLERANCE_MARGIN_TOKENS = 64;
+
+/** Our own count. Functions, because the exact ones take a tokenizer and are seldom needed. */
+export interface OwnCount {
+  /** Cheap lower bounds of the two below. */
+  inputFloor(): number;
+  outputFloor(): number;
+  inputTokens(): number;
+  /** Of the delivered text of all choices: content, reasoning, refusals, tool names and arguments. */
+  outputTokens(): number;
+}
+
+export interface BillOrder {
+  /** With the operator's markup: what the agent pays. */
+  readonly rates: Rates;
+  /** Without it: what the provider is owed. */
+  readonly providerRates: Rates;
+  /** null = none that can be used. */
+  readonly reported: Usage | null;
+  readonly own: OwnCount;
+  /** Reported tokens above this × own count + TOLERANCE_MARGIN_TOKENS are not believed; 0 = trust. */
+  readonly tolerance: number;
+  /** Known to reason, so that its hidden reasoning tokens explain a count above the delivered text. */
+  readonly reasoningModel: boolean;
+  /** What the agent has on hold, msat; null = nothing is held, as in free mode. */
+  readonly held: Msat | null;
+}
+
+export interface Bill {
+  readonly usage: TokenUsage;
+  /** What the agent is charged; ≤ held. */
+  readonly costMsat: Msat;
+  /** What the provider is owed; ≤ costMsat. */
+  readonly providerCostMsat: Msat;
+  /** `usage` is our count, not the provider's. */
+  readonly estimated: boolean;
+  /** There was a report and it was not borne out; counts against the provider. */
+  readonly disbelieved: boolean;
+  /** The cost was above the hold, by which the operator bears the rest. */
+  readonly capped: boolean;
+}
+
+/** Pure but for the lazy counts. Each exact count is asked for at most once. */
+export function decideBill(order: BillOrder): Bill {
+  const { reported, rates, providerRates, held } = order;
+  const own = countOnce(order.own);
+  const believed = reported !== null && isBorneOut(reported, { ...order, own });
+  const usage: TokenUsage = believed
+    ? {
+        inputTokens: reported.inputTokens,
+        cachedInputTokens: reported.cachedInputTokens,
+        outputTokens: reported.outputTokens,
+      }
+    : {
+        inputTokens: own.inputTokens(),
+        cachedInputTokens: 0,
+        outputTokens: own.outputTokens(),
+      };
+  const cost = costOf(rates, usage);
+  const costMsat = held === null ? cost : minMsat(cost, held);
+  return {
+    usage,
+    costMsat,
+    providerCostMsat: minMsat(costOf(providerRates, usage), costMsat),
+    estimated: !believed,
+    disbelieved: reported !== null && !believed,
+    capped: costMsat < cost,
+  };
+}
+
+/** Whether both sides of a report are at most what our own count allows; less is always believed. */
+function isBorneOut(reported: Usage, order: BillOrder): boolean {
+  const { tolerance, own } = order;
+  if (tolerance === 0) return true;
+  const isPlausible = (tokens: number, floor: () => number, exact: () => number): boolean => {
+    // From the cheapest proof to the dearest; floor ≤ exact, so each implies the ones after it.
+    if (tokens <= TOLERANCE_MARGIN_TOKENS) return true;
+    if (tokens <= tolerance * floor() + TOLERANCE_MARGIN_TOKENS) return true;
+    return tokens <= tolerance * exact() + TOLERANCE_MARGIN_TOKENS;
+  };
+  const explained = order.reasoningModel ? reported.reasoningTokens : 0;
+  return (
+    isPlausible(reported.outputTokens - explained, own.outputFloor, own.outputTokens) &&
+    isPlausible(reported.inputTokens, own.inputFloor, own.inputTokens)
+  );
+}
+
+/** The exact counts, each computed when first asked for and kept. */
+function countOnce(own: OwnCount): OwnCount {
+  let input: number | null = null;
+  let output: number | null = null;
+  return {
+    inputFloor: () => own.inputFloor(),
+    outputFloor: () => own.outputFloor(),
+    inputTokens: () => (input ??= own.inputTokens()),
+    outputTokens: () => (output ??= own.outputTokens()),
+  };
+}

@@ -1,0 +1,69 @@
+/** What a finished request leaves behind: one row, one log line. Never a prompt, never a token. */
+import { CORE_ERRORS } from './errors.ts';
+import { retriesOf } from './http/answer-headers.ts';
+import type { Call } from './lifecycle.ts';
+import type { Outcome } from './outcome.ts';
+import type { RequestRow } from './ports.ts';
+
+/** nginx's code for a client that closed the connection; there is no official one. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+export function requestRow(outcome: Outcome, call: Call, nowMs: number): RequestRow {
+  const { facts } = outcome;
+  const { bill, candidate } = facts;
+  const refusal = 'refusal' in outcome ? outcome.refusal : null;
+  return {
+    correlationId: call.correlationId,
+    reservationId: facts.reservationId,
+    agentId: call.caller.kind === 'agent' ? call.caller.agentId : null,
+    timestampMs: call.receivedAtMs,
+    requestedModel: facts.requestedModel ?? '',
+    model: candidate?.offer.model ?? null,
+    provider: candidate?.provider.name ?? null,
+    tier: candidate?.provider.tier ?? null,
+    streaming: facts.streaming,
+    status: statusOf(outcome),
+    errorCode: refusal?.code ?? null,
+    errorMessage: refusal === null ? null : refusal.message.slice(0, 500),
+    ending: endingOf(outcome),
+    inputTokens: bill?.usage.inputTokens ?? null,
+    cachedInputTokens: bill?.usage.cachedInputTokens ?? null,
+    outputTokens: bill?.usage.outputTokens ?? null,
+    estimated: bill?.estimated ?? false,
+    disbelieved: bill?.disbelieved ?? false,
+    costMsat: bill?.costMsat ?? null,
+    providerCostMsat: bill?.providerCostMsat ?? null,
+    heldMsat: facts.heldMsat,
+    attempts: retriesOf(facts.failed),
+    latencyMs: Math.max(0, nowMs - call.receivedAtMs),
+    firstByteMs: facts.firstByteMs,
+  };
+}
+
+/** The log's line of a request: the row without what is empty, in the log's spelling. */
+export function requestLine(row: RequestRow): Record<string, unknown> {
+  const line: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(row)) {
+    if (value === null || value === '' || value === false || key === 'timestampMs') continue;
+    line[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
+  }
+  return line;
+}
+
+function statusOf(outcome: Outcome): number {
+  switch (outcome.kind) {
+    case 'refused':
+      return outcome.refusal.status;
+    case 'client_gone':
+      return CLIENT_CLOSED_REQUEST;
+    case 'broken':
+      return CORE_ERRORS.provider_error.status;
+    case 'answered':
+    case 'streamed':
+      return 200;
+  }
+}
+
+function endingOf(outcome: Outcome): string {
+  return outcome.kind === 'streamed' ? 'answered' : outcome.kind;
+}

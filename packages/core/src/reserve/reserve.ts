@@ -1,0 +1,156 @@
+/**
+ * RESERVE: the ceiling moves from the agent's available to its held account, before anything is
+ * sent to a provider. The journal row is written while the call is under way; both must have
+ * succeeded before the caller may dispatch.
+ */
+import { msat, type ReserveAnswer } from '@arbstr/shared';
+import { type Refusal, refuse } from '../errors.ts';
+import type { JournalIntent, Vault, VaultReply } from '../ports.ts';
+import { type Hold, type HoldDeps, vaultHold } from './hold.ts';
+import { HOLD_SECS } from './live.ts';
+
+export interface ReserveDeps extends HoldDeps {
+  readonly vault: Vault;
+  readonly newReservationId: () => string;
+  /** Undelivered ends at which new work is refused. */
+  readonly pendingThreshold: number;
+}
+
+export interface ReserveOrder extends Omit<JournalIntent, 'reservationId' | 'createdAtMs'> {
+  readonly agentToken: string;
+}
+
+export async function reserve(deps: ReserveDeps, order: ReserveOrder): Promise<Hold | Refusal> {
+  const blocked = refuseWhileBehind(deps);
+  if (blocked !== null) return blocked;
+  const reservationId = deps.newReservationId();
+  deps.live.add(reservationId);
+  const { agentToken, ...rest } = order;
+  const intent: JournalIntent = { ...rest, reservationId, createdAtMs: deps.nowMs() };
+  const [reply, journaled] = await Promise.all([
+    callVault(deps.vault, intent, agentToken),
+    deps.journal.intend(intent).then(
+      () => null,
+      (error: Error) => error,
+    ),
+  ]);
+  if (journaled !== null)
+    return giveUp(deps, reservationId, reply, storageRefusal(journaled.message));
+  if (reply.kind === 'ok' && reply.value.state === 'held') {
+    return vaultHold(deps, {
+      reservationId,
+      agentId: reply.value.agent_id,
+      correlationId: intent.correlationId,
+      heldMsat: intent.heldMsat,
+      balanceMsat: reply.value.remaining_balance_msats,
+    });
+  }
+  return giveUp(deps, reservationId, reply, refusalOf(reply, intent));
+}
+
+const isHold = (value: Hold | Refusal): value is Hold => !('kind' in value);
+
+export { isHold };
+
+/** A reserve whose answer got lost is asked for once more, under the same id. */
+async function callVault(
+  vault: Vault,
+  intent: JournalIntent,
+  agentToken: string,
+): Promise<VaultReply<ReserveAnswer>> {
+  const command = {
+    reservationId: intent.reservationId,
+    agentToken,
+    amountMsat: intent.heldMsat,
+    correlationId: intent.correlationId,
+    model: intent.snapshot.model,
+    requestedModel: intent.requestedModel,
+    expiresInSecs: HOLD_SECS,
+  };
+  const reply = await vault.reserve(command);
+  return reply.kind === 'unreachable' ? vault.reserve(command) : reply;
+}
+
+function refuseWhileBehind(deps: ReserveDeps): Refusal | null {
+  if (deps.journal.trouble !== null) return storageRefusal(deps.journal.trouble);
+  if (deps.deliveries.overdue < deps.pendingThreshold) return null;
+  return refuse(
+    'vault_unavailable',
+    `${deps.deliveries.overdue} settlements wait for the vault (limit ${deps.pendingThreshold}); new requests are refused until it takes them. See GET /health.`,
+  );
+}
+
+const storageRefusal = (reason: string): Refusal =>
+  refuse(
+    'storage_unavailable',
+    `The journal cannot be written (${reason}), so nothing was dispatched or charged. The operator must free or repair the disk.`,
+  );
+
+/** Nothing was dispatched: the row ends, and what the vault may hold goes back. */
+async function giveUp(
+  deps: ReserveDeps,
+  reservationId: string,
+  reply: VaultReply<ReserveAnswer>,
+  refusal: Refusal,
+): Promise<Refusal> {
+  deps.live.remove(reservationId);
+  const atMs = deps.nowMs();
+  if (reply.kind === 'refused') {
+    deps.journal.delivered(reservationId, atMs, `refused:${reply.code}`);
+    return refusal;
+  }
+  const end = { kind: 'release', reason: 'reserve_failed' } as const;
+  const written = deps.journal.end(reservationId, end, atMs);
+  deps.deliveries.add({ reservationId, end, endedAtMs: atMs });
+  if (deps.journal.trouble === null) await written;
+  return refusal;
+}
+
+function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Refusal {
+  if (reply.kind !== 'refused') {
+    return refuse(
+      'vault_unavailable',
+      'The vault does not answer, so nothing was sent to a provider and nothing was charged. Try again; the operator finds the reason on GET /health.',
+    );
+  }
+  const { details } = reply;
+  const agent = intent.agentId;
+  switch (reply.code) {
+    case 'invalid_token':
+      return refuse('invalid_api_key', INVALID_TOKEN);
+    case 'insufficient_balance': {
+      const available = msat(Number(details.current_balance_msats ?? 0));
+      const required = msat(Number(details.requested_msats ?? intent.heldMsat));
+      return refuse(
+        'insufficient_balance',
+        `The agent has ${available} msat available; this request may cost up to ${required} msat. Lower max_tokens, or have the operator add funds: curl -X POST $VAULT_URL/agents/${agent}/deposit -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H 'content-type: application/json' -d '{"amount_msat": ${required - available}}'`,
+        { details: { available_msats: available, required_msats: required } },
+      );
+    }
+    case 'policy_denied':
+      return refuse(
+        'policy_denied',
+        `The agent's spend policy refuses this request (rule ${String(details.rule)}). The operator changes it with: curl -X PATCH $VAULT_URL/operator/agents/${agent}/policy -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H 'content-type: application/json' -d '{"max_transaction_msat": …, "daily_limit_msat": …}'`,
+        { details: { ...details } },
+      );
+    case 'agent_disabled':
+      return refuse(
+        'agent_disabled',
+        `The operator has disabled the agent ${agent}; it can no longer spend. Use the token of another agent.`,
+      );
+    case 'insufficient_scope':
+      return refuse(
+        'insufficient_scope',
+        `This token may not spend. The operator can make one with the scope "spend" for agent ${agent}.`,
+        { details: { ...details } },
+      );
+    default:
+      return refuse(
+        'vault_unavailable',
+        `The vault refused the reservation (${reply.code}: ${reply.message}); nothing was charged.`,
+      );
+  }
+}
+
+export const INVALID_TOKEN =
+  'The agent token is missing, wrong, revoked or expired. Send it as "Authorization: Bearer vtk_…"; the operator makes one with: curl -X POST $VAULT_URL/agents -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H \'content-type: application/json\' -d \'{"name": "my-agent"}\'';

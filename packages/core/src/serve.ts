@@ -1,0 +1,177 @@
+/** Starts and ends one core: recovers, listens, keeps house, drains. */
+
+import type { FastifyInstance } from 'fastify';
+import { type Logger, pino } from 'pino';
+import { buildApp } from './app.ts';
+import type { Config } from './config/types.ts';
+import { buildParts, type Parts } from './parts.ts';
+import { requestLine, requestRow } from './record.ts';
+import { recoverJournal, releaseOrphans } from './settle/recover.ts';
+import { bindStages } from './stages.ts';
+import { warmTokenizer } from './tokens/count.ts';
+
+export interface RunningCore {
+  readonly url: string;
+  /** Drains and ends everything; idempotent. */
+  close(): Promise<void>;
+}
+
+/** After live requests were cut off: for their ends to be journaled. */
+const CUT_OFF_MS = 5_000;
+/** After the drain: for settlements to reach the vault. What does not is in the journal. */
+const DELIVER_AT_END_MS = 5_000;
+const POLL_MS = 20;
+const ORPHANS_RETRY_MS = 5_000;
+const PRUNE_EVERY_MS = 3_600_000;
+/** Delivered rows stay as long as a vault's backup may be old. */
+const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
+const PRUNE_ROWS_MAX = 10_000;
+
+export function createLog(level: string): Logger {
+  return pino({
+    level,
+    redact: ['authorization', '*.authorization', 'headers.authorization', 'agent_token', 'api_key'],
+  });
+}
+
+/** Throws StorageError, NewerDatabaseError, or node's EADDRINUSE where the port is taken. */
+export async function startCore(
+  config: Config,
+  log = createLog(config.logging.level),
+): Promise<RunningCore> {
+  const parts = await buildParts(config, log);
+  const app = appOf(parts);
+  try {
+    warmTokenizer();
+    if (parts.billing !== null) await recoverJournal({ ...parts, ...parts.billing });
+    const url = await app.listen({ host: config.server.host, port: config.server.port });
+    const stopHousekeeping = keepHouse(parts);
+    log.info(
+      { url, providers: parts.providers.length, mode: parts.billing === null ? 'free' : 'billed' },
+      'core listens',
+    );
+    let closing: Promise<void> | null = null;
+    return {
+      url,
+      close() {
+        stopHousekeeping();
+        closing ??= drain(parts, app);
+        return closing;
+      },
+    };
+  } catch (error) {
+    await end(parts, app);
+    throw error;
+  }
+}
+
+function appOf(parts: Parts): FastifyInstance {
+  const { activity, billing, config, log, nowMs, providers } = parts;
+  const auth = {
+    authenticator: billing?.authenticator ?? null,
+    authToken: config.server.authToken,
+  };
+  return buildApp({
+    log,
+    nowMs,
+    bodyLimitBytes: config.server.bodyLimitBytes,
+    chat: {
+      ...auth,
+      stages: bindStages(parts),
+      clientStallMs: config.server.clientStallMs,
+      free: billing === null,
+      activity,
+      record(outcome, call) {
+        const row = requestRow(outcome, call, nowMs());
+        if (row.outputTokens !== null)
+          parts.expectations.observe(row.requestedModel, row.outputTokens);
+        if (row.requestedModel !== '') parts.requestLog.append(row);
+        if (config.logging.logRequests) log.info(requestLine(row), 'request');
+      },
+    },
+    models: { ...auth, providers, createdSecs: Math.floor(nowMs() / 1000) },
+    requests: { ...auth, log: parts.requestLog, nowMs },
+    health: {
+      providers,
+      breakers: parts.breakers,
+      journal: parts.journal,
+      nowMs,
+      draining: () => activity.draining,
+      billing:
+        billing === null ? null : { ...billing, pendingThreshold: billing.config.pendingThreshold },
+    },
+  });
+}
+
+/** Releases holds that only the vault knows of, once it answers; forgets what was delivered long ago. */
+function keepHouse(parts: Parts): () => void {
+  const { billing, journal, log, nowMs } = parts;
+  if (billing === null) return () => {};
+  let stopped = false;
+  let retry: NodeJS.Timeout | null = null;
+  const sweep = async (): Promise<void> => {
+    const done = await releaseOrphans({ ...parts, ...billing }, billing.live);
+    if (!done && !stopped) retry = setTimeout(() => void sweep(), ORPHANS_RETRY_MS);
+  };
+  void sweep();
+  const prune = setInterval(() => {
+    try {
+      journal.prune(nowMs() - KEEP_DELIVERED_MS, PRUNE_ROWS_MAX);
+    } catch (error) {
+      log.warn(
+        { err: error },
+        'delivered journal rows could not be removed; tried again in an hour',
+      );
+    }
+  }, PRUNE_EVERY_MS);
+  return () => {
+    stopped = true;
+    clearInterval(prune);
+    if (retry !== null) clearTimeout(retry);
+  };
+}
+
+/** No new requests; live ones get the drain time; every end is journaled; then delivered or left on disk. */
+async function drain(parts: Parts, app: FastifyInstance): Promise<void> {
+  const { activity, billing, config, log } = parts;
+  activity.draining = true;
+  log.info({ under_way: activity.underWay, drain_ms: config.server.drainMs }, 'core drains');
+  if (!(await idle(parts, config.server.drainMs))) {
+    log.warn(
+      { under_way: activity.underWay },
+      'drain time is over; live requests are cut off and billed for what they delivered',
+    );
+    parts.shutdown.abort();
+    await idle(parts, CUT_OFF_MS);
+  }
+  if (billing !== null && !(await billing.deliveries.drained(DELIVER_AT_END_MS))) {
+    log.warn(
+      { undelivered: billing.deliveries.undelivered },
+      'vault does not answer; settlements stay in the journal and are delivered at the next start',
+    );
+  }
+  await end(parts, app);
+  log.info('core has ended');
+}
+
+async function idle({ activity }: Parts, timeoutMs: number): Promise<boolean> {
+  const untilMs = Date.now() + timeoutMs;
+  while (activity.underWay > 0) {
+    if (Date.now() >= untilMs) return false;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+  return true;
+}
+
+async function end(parts: Parts, app: FastifyInstance): Promise<void> {
+  const { billing } = parts;
+  app.server.closeAllConnections();
+  await app.close();
+  billing?.deliveries.stop();
+  billing?.live.stop();
+  parts.checkpoints.stop();
+  await Promise.all([parts.upstream.close(), billing?.vault.close()]);
+  await Promise.all(parts.mocks.map((mock) => mock.close()));
+  parts.writer.close();
+  parts.store.close();
+}

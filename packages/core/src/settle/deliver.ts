@@ -1,0 +1,173 @@
+/**
+ * The drain loop: every ended reservation is delivered to the vault, at once where it answers, then
+ * with capped backoff, for ever. One row at a time while the vault is away, so that its return is
+ * met by a probe and not by a flood; up to DELIVERIES_MAX at once while it answers.
+ *
+ * A row leaves only when the vault has given its word on it. Where that word contradicts the row
+ * (the reservation ended otherwise), the vault's books stand, the row is kept as a conflict, and the
+ * log says so: that money needs a human.
+ */
+import type { JournalStore, UndeliveredRow, Vault, VaultReply } from '../ports.ts';
+
+const DELIVERIES_MAX = 32;
+const BACKOFF_FIRST_MS = 250;
+const BACKOFF_MAX_MS = 15_000;
+
+export interface Deliveries {
+  add(row: UndeliveredRow): void;
+  /** Rows that the vault has not taken yet, at least one failed try behind them. */
+  readonly overdue: number;
+  readonly undelivered: number;
+  /** Since this process started. */
+  readonly conflicts: number;
+  /** Unix ms of the oldest undelivered end; null = none. */
+  oldestMs(): number | null;
+  /** Resolves when nothing is undelivered, or after `timeoutMs`; true = all delivered. */
+  drained(timeoutMs: number): Promise<boolean>;
+  stop(): void;
+}
+
+export interface DeliverLog {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+}
+
+export interface DeliverDeps {
+  readonly vault: Vault;
+  readonly journal: JournalStore;
+  readonly log: DeliverLog;
+  readonly nowMs: () => number;
+  readonly random: () => number;
+}
+
+export function createDeliveries(deps: DeliverDeps): Deliveries {
+  const waiting = new Map<string, UndeliveredRow>();
+  const flying = new Map<string, UndeliveredRow>();
+  let failedInARow = 0;
+  let overdue = 0;
+  let conflicts = 0;
+  let timer: NodeJS.Timeout | null = null;
+  let stopped = false;
+  const drainers = new Set<() => void>();
+
+  const undelivered = (): number => waiting.size + flying.size;
+
+  function pump(): void {
+    if (stopped || timer !== null) return;
+    const room = failedInARow > 0 ? 1 : DELIVERIES_MAX;
+    for (const [id, row] of waiting) {
+      if (flying.size >= room) return;
+      waiting.delete(id);
+      flying.set(id, row);
+      void deliver(row);
+    }
+  }
+
+  async function deliver(row: UndeliveredRow): Promise<void> {
+    const reply = await send(deps.vault, row);
+    flying.delete(row.reservationId);
+    if (reply.kind === 'unreachable') {
+      onUnreachable(row, reply.reason);
+      return;
+    }
+    if (failedInARow > 0) {
+      deps.log.info(
+        { undelivered: undelivered() + 1 },
+        'vault answers again; delivering settlements',
+      );
+    }
+    failedInARow = 0;
+    overdue = 0;
+    deps.journal.delivered(row.reservationId, deps.nowMs(), outcomeOf(row, reply));
+    if (reply.kind === 'refused') onConflict(row, reply);
+    if (undelivered() === 0) for (const wake of drainers) wake();
+    pump();
+  }
+
+  function onUnreachable(row: UndeliveredRow, reason: string): void {
+    waiting.set(row.reservationId, row);
+    failedInARow++;
+    overdue = undelivered();
+    const capped = Math.min(BACKOFF_MAX_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failedInARow - 1, 16));
+    const waitMs = Math.round(capped * (0.5 + deps.random() / 2));
+    if (failedInARow === 1 || failedInARow % 16 === 0) {
+      deps.log.warn(
+        { reason, undelivered: undelivered(), retry_in_ms: waitMs },
+        'vault does not take settlements; they wait in the journal, nothing is lost: check that the vault runs and that both have the same VAULT_INTERNAL_TOKEN',
+      );
+    }
+    if (stopped || timer !== null) return;
+    timer = setTimeout(() => {
+      timer = null;
+      pump();
+    }, waitMs);
+  }
+
+  function onConflict(row: UndeliveredRow, reply: VaultReply<unknown> & { kind: 'refused' }): void {
+    conflicts++;
+    deps.log.error(
+      {
+        reservation_id: row.reservationId,
+        wanted: row.end.kind,
+        wanted_msats: row.end.kind === 'settle' ? row.end.settle.actual_msats : 0,
+        vault_code: reply.code,
+        vault_message: reply.message,
+      },
+      'vault refused the end of a reservation; its books stand as they are: compare this row of the journal with the agent history and correct by credit or debit',
+    );
+  }
+
+  return {
+    add(row) {
+      waiting.set(row.reservationId, row);
+      pump();
+    },
+    get overdue() {
+      return failedInARow === 0 ? 0 : Math.max(overdue, undelivered());
+    },
+    get undelivered() {
+      return undelivered();
+    },
+    get conflicts() {
+      return conflicts;
+    },
+    oldestMs() {
+      let oldest: number | null = null;
+      for (const rows of [waiting, flying]) {
+        for (const row of rows.values()) {
+          if (oldest === null || row.endedAtMs < oldest) oldest = row.endedAtMs;
+        }
+      }
+      return oldest;
+    },
+    drained(timeoutMs) {
+      if (undelivered() === 0) return Promise.resolve(true);
+      return new Promise((resolve) => {
+        const finish = () => {
+          clearTimeout(limit);
+          drainers.delete(finish);
+          resolve(undelivered() === 0);
+        };
+        const limit = setTimeout(finish, timeoutMs);
+        drainers.add(finish);
+      });
+    },
+    stop() {
+      stopped = true;
+      if (timer !== null) clearTimeout(timer);
+      timer = null;
+    },
+  };
+}
+
+function send(vault: Vault, row: UndeliveredRow): Promise<VaultReply<unknown>> {
+  return row.end.kind === 'settle'
+    ? vault.settle(row.end.settle)
+    : vault.release(row.reservationId, row.end.reason);
+}
+
+function outcomeOf(row: UndeliveredRow, reply: VaultReply<unknown>): string {
+  if (reply.kind === 'refused') return `conflict:${reply.code}`;
+  return row.end.kind === 'settle' ? 'settled' : 'released';
+}

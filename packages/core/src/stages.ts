@@ -1,0 +1,82 @@
+/** The stages of a request, bound to the parts that they act through. */
+import type { Refusal } from './errors.ts';
+import type { Call, Stages } from './lifecycle.ts';
+import type { ChatRequest } from './openai/chat-request.ts';
+import type { Billing, Parts } from './parts.ts';
+import { freeHold, type Hold } from './reserve/hold.ts';
+import { isHold, reserve } from './reserve/reserve.ts';
+import { type Choice, choose } from './route/choose.ts';
+import { firstAnswer } from './route/first-answer.ts';
+import { estimatePrompt } from './tokens/prompt.ts';
+
+export function bindStages(parts: Parts): Stages {
+  const { billing, breakers, config, nowMs, providers, upstream } = parts;
+  return {
+    nowMs,
+    checkpoints: parts.checkpoints,
+    choose: (request) =>
+      choose({
+        request,
+        providers,
+        prompt: estimatePrompt(request.body),
+        outputExpectation: parts.expectations.of(request.model),
+        billing: billing === null ? null : billing.config,
+        maxAttempts: config.retry.maxAttempts,
+        availability: breakers,
+        nowMs: nowMs(),
+      }),
+    reserve: (request, choice, call) =>
+      billing === null
+        ? Promise.resolve(freeHold())
+        : reserveWith(parts, billing, request, choice, call),
+    firstAnswer: (request, choice, hold, call) =>
+      firstAnswer(
+        { upstream, breakers, nowMs },
+        {
+          request,
+          choice,
+          hold,
+          correlationId: call.correlationId,
+          shutdown: parts.shutdown.signal,
+          clientGone: call.clientGone,
+        },
+      ),
+  };
+}
+
+async function reserveWith(
+  parts: Parts,
+  billing: Billing,
+  request: ChatRequest,
+  choice: Choice,
+  call: Call,
+): Promise<Hold | Refusal> {
+  const { caller, correlationId } = call;
+  if (caller.kind !== 'agent') throw new Error('a billed request without an agent');
+  const [{ offer, provider }] = choice.candidates;
+  const hold = await reserve(
+    {
+      ...billing,
+      journal: parts.journal,
+      nowMs: parts.nowMs,
+      newReservationId: () => parts.newId('reservation'),
+      pendingThreshold: billing.config.pendingThreshold,
+    },
+    {
+      agentToken: caller.token,
+      agentId: caller.agentId,
+      correlationId,
+      requestedModel: request.model,
+      heldMsat: choice.ceilingMsat,
+      estimatedInputTokens: choice.estimatedInputTokens,
+      snapshot: {
+        provider: provider.name,
+        model: offer.model,
+        rates: offer.rates,
+        providerRates: offer.providerRates,
+      },
+    },
+  );
+  if (!isHold(hold) && hold.code === 'invalid_api_key') billing.authenticator.forget(caller.token);
+  return hold;
+}

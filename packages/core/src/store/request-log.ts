@@ -1,0 +1,114 @@
+import type Database from 'better-sqlite3';
+import { and, asc, count, desc, eq, gte, lte, ne } from 'drizzle-orm';
+import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
+import type {
+  RequestFilter,
+  RequestLog,
+  RequestQueries,
+  RequestRow,
+  StoredRequest,
+} from '../ports.ts';
+import { requests } from './schema.ts';
+import type { Writer } from './writer.ts';
+
+/** Writes ride with the journal's group commit; reads are everyday queries. */
+export function createRequestLog(
+  db: Database.Database,
+  writer: Writer,
+): RequestLog & RequestQueries {
+  const orm = drizzle({ client: db });
+  const insert = db.prepare(`
+    insert into requests (correlation_id, reservation_id, agent_id, timestamp_ms, requested_model,
+      model, provider, tier, streaming, status, error_code, error_message, ending, input_tokens,
+      cached_input_tokens, output_tokens, estimated, disbelieved, cost_msat, provider_cost_msat,
+      held_msat, attempts, latency_ms, first_byte_ms)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  return {
+    append(row) {
+      void writer.lasting(() => insert.run(...valuesOf(row)));
+    },
+    find: (correlationId, agentId) =>
+      orm
+        .select()
+        .from(requests)
+        .where(
+          and(
+            eq(requests.correlationId, correlationId),
+            agentId === null ? undefined : eq(requests.agentId, agentId),
+          ),
+        )
+        .orderBy(desc(requests.seq))
+        .limit(1)
+        .get(),
+    list: (filter) => listRequests(orm, filter),
+  };
+}
+
+function valuesOf(row: RequestRow): unknown[] {
+  return [
+    row.correlationId,
+    row.reservationId,
+    row.agentId,
+    row.timestampMs,
+    row.requestedModel,
+    row.model,
+    row.provider,
+    row.tier,
+    row.streaming ? 1 : 0,
+    row.status,
+    row.errorCode,
+    row.errorMessage,
+    row.ending,
+    row.inputTokens,
+    row.cachedInputTokens,
+    row.outputTokens,
+    row.estimated ? 1 : 0,
+    row.disbelieved ? 1 : 0,
+    row.costMsat,
+    row.providerCostMsat,
+    row.heldMsat,
+    row.attempts,
+    row.latencyMs,
+    row.firstByteMs,
+  ];
+}
+
+const SORT_COLUMNS = {
+  timestamp: requests.seq,
+  cost_sats: requests.costMsat,
+  latency_ms: requests.latencyMs,
+} as const;
+
+function listRequests(
+  orm: BetterSQLite3Database,
+  filter: RequestFilter,
+): { rows: StoredRequest[]; total: number } {
+  const where = and(
+    filter.agentId === null ? undefined : eq(requests.agentId, filter.agentId),
+    filter.model === undefined ? undefined : eq(requests.requestedModel, filter.model),
+    filter.provider === undefined ? undefined : eq(requests.provider, filter.provider),
+    filter.success === undefined
+      ? undefined
+      : filter.success
+        ? eq(requests.ending, 'answered')
+        : ne(requests.ending, 'answered'),
+    filter.streaming === undefined ? undefined : eq(requests.streaming, filter.streaming),
+    filter.correlationId === undefined
+      ? undefined
+      : eq(requests.correlationId, filter.correlationId),
+    gte(requests.timestampMs, filter.sinceMs),
+    lte(requests.timestampMs, filter.untilMs),
+  );
+  const direction = filter.order === 'asc' ? asc : desc;
+  const rows = orm
+    .select()
+    .from(requests)
+    .where(where)
+    // The sequence breaks ties, so that pages neither repeat nor skip a row.
+    .orderBy(direction(SORT_COLUMNS[filter.sort]), direction(requests.seq))
+    .limit(filter.limit)
+    .offset(filter.offset)
+    .all();
+  const total = orm.select({ n: count() }).from(requests).where(where).get()?.n ?? 0;
+  return { rows, total };
+}

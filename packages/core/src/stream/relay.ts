@@ -1,0 +1,194 @@
+/**
+ * The provider's bytes to the caller, event by event, metered on the side. Bytes pass unchanged;
+ * only three things are kept back: the end marker (our comment goes before it), a usage-only chunk
+ * (removed, or completed with our bill, at the end), and a damaged event (it breaks the stream:
+ * dropping it could corrupt a tool call unseen).
+ *
+ * Pull-based: nothing is read while the caller has not taken what was read before, and the
+ * provider's idle timer runs only while the provider is being waited for.
+ */
+import type { ClientStream } from '../ports.ts';
+import { type LiveStream, parseJson } from '../route/attempt.ts';
+import { createMeter, type Meter } from './meter.ts';
+import { type SseEvent, SseEventTooLargeError } from './sse.ts';
+
+export type StreamEnd =
+  /** Every choice finished, or the provider said [DONE]. */
+  | { kind: 'whole' }
+  | { kind: 'broken'; message: string; timedOut: boolean }
+  | { kind: 'client_gone' };
+
+export interface Relayed {
+  readonly end: StreamEnd;
+  readonly meter: Meter;
+  /** The provider's usage-only chunk, kept back. */
+  readonly usageEvent: SseEvent | null;
+}
+
+export interface RelayOrder {
+  readonly stream: LiveStream;
+  readonly client: ClientStream;
+  readonly n: number;
+  readonly idleMs: number;
+  /** What the provider does for a caller who left: stop, or be read to the end. */
+  readonly onDisconnect: 'cancel' | 'drain';
+  /** Called as text is delivered. */
+  readonly onProgress: (meter: Meter) => void;
+}
+
+/** How long a finished stream may take to send its usage and end marker: caller present, caller gone. */
+const FINISH_WAIT_MS = 5_000;
+const USAGE_WAIT_MS = 2_000;
+
+export async function relay(order: RelayOrder): Promise<Relayed> {
+  const { stream, client } = order;
+  const relaying = createRelaying(order);
+  const onGone = () => leave(order, relaying.meter);
+  client.gone.addEventListener('abort', onGone, { once: true });
+  if (client.gone.aborted) onGone();
+  let end: StreamEnd | null;
+  try {
+    end = await relaying.pass(stream.first);
+    while (end === null) end = await readNext(order, relaying);
+  } finally {
+    client.gone.removeEventListener('abort', onGone);
+    stream.abort.done();
+  }
+  if (end.kind === 'whole') stream.body.discard();
+  else stream.body.cancel();
+  return { end, meter: relaying.meter, usageEvent: relaying.usageEvent };
+}
+
+/** The caller is gone: stop paying for tokens nobody reads, unless only the usage is still to come. */
+function leave(order: RelayOrder, meter: Meter): void {
+  const { abort } = order.stream;
+  if (meter.allFinished(order.n)) abort.within(USAGE_WAIT_MS);
+  else if (order.onDisconnect === 'cancel') abort.fire('abandoned');
+}
+
+async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEnd | null> {
+  const { body, splitter, abort } = order.stream;
+  const finished = relaying.meter.allFinished(order.n);
+  // Where the caller left a finished stream, the timer that `leave` has set goes on.
+  if (!finished) abort.within(order.idleMs);
+  else if (!order.client.gone.aborted) abort.within(FINISH_WAIT_MS);
+  const chunk = await body.next();
+  if (!order.client.gone.aborted) abort.within(0);
+  switch (chunk.kind) {
+    case 'chunk':
+      try {
+        return await relaying.pass(splitter.push(chunk.bytes));
+      } catch (error) {
+        if (!(error instanceof SseEventTooLargeError)) throw error;
+        return { kind: 'broken', message: error.message, timedOut: false };
+      }
+    case 'end': {
+      const rest = splitter.end();
+      const end = rest === null ? null : await relaying.pass([rest]);
+      return end ?? endWithoutDone(order, relaying.meter);
+    }
+    case 'failed':
+    case 'aborted':
+      return interrupted(order, chunk, relaying.meter);
+  }
+}
+
+/** A provider that forgot [DONE] after every finish reason has still given a whole answer. */
+function endWithoutDone(order: RelayOrder, meter: Meter): StreamEnd {
+  if (meter.allFinished(order.n)) return { kind: 'whole' };
+  return { kind: 'broken', message: 'the provider ended the stream early', timedOut: false };
+}
+
+function interrupted(
+  order: RelayOrder,
+  chunk: { kind: 'failed'; message: string } | { kind: 'aborted' },
+  meter: Meter,
+): StreamEnd {
+  if (order.client.gone.aborted) return { kind: 'client_gone' };
+  // Nothing is missing but the usage or the end marker.
+  if (meter.allFinished(order.n)) return { kind: 'whole' };
+  if (order.stream.abort.reason === 'timeout') {
+    return { kind: 'broken', message: 'the provider stopped sending', timedOut: true };
+  }
+  if (order.stream.abort.reason === 'abandoned') {
+    return { kind: 'broken', message: 'arbstr is shutting down', timedOut: false };
+  }
+  const message = chunk.kind === 'failed' ? chunk.message : 'aborted';
+  return {
+    kind: 'broken',
+    message: `the connection to the provider broke (${message})`,
+    timedOut: false,
+  };
+}
+
+interface Relaying {
+  readonly meter: Meter;
+  readonly usageEvent: SseEvent | null;
+  /** Forwards what may pass; null = go on reading. */
+  pass(events: readonly SseEvent[]): Promise<StreamEnd | null>;
+}
+
+function createRelaying(order: RelayOrder): Relaying {
+  const { client } = order;
+  const meter = createMeter();
+  let usageEvent: SseEvent | null = null;
+
+  /** The bytes to forward of one event, or the end that it means. */
+  function judge(event: SseEvent): 'forward' | 'keep' | StreamEnd {
+    if (event.data === null || event.data === '') return 'forward';
+    if (event.data === '[DONE]') return { kind: 'whole' };
+    const json = parseJson(event.data);
+    if (json === undefined) {
+      return {
+        kind: 'broken',
+        message: 'the provider sent an event that is not JSON',
+        timedOut: false,
+      };
+    }
+    switch (meter.observe(json)) {
+      case 'error':
+        return {
+          kind: 'broken',
+          message: meter.error?.message ?? 'the provider sent an error',
+          timedOut: false,
+        };
+      case 'usage_only':
+        usageEvent = event;
+        return 'keep';
+      case 'content':
+      case 'other':
+        return 'forward';
+    }
+  }
+
+  async function pass(events: readonly SseEvent[]): Promise<StreamEnd | null> {
+    const forward: Buffer[] = [];
+    let end: StreamEnd | null = null;
+    for (const event of events) {
+      const verdict = judge(event);
+      if (verdict === 'forward') forward.push(event.raw);
+      else if (verdict !== 'keep') {
+        end = verdict;
+        break;
+      }
+    }
+    if (forward.length > 0) {
+      order.onProgress(meter);
+      const bytes = forward.length === 1 ? forward[0]! : Buffer.concat(forward);
+      const taken = client.gone.aborted || (await client.write(bytes));
+      if (!taken && order.onDisconnect === 'cancel' && !meter.allFinished(order.n)) {
+        return end ?? { kind: 'client_gone' };
+      }
+    }
+    if (end !== null && client.gone.aborted) return { kind: 'client_gone' };
+    return end;
+  }
+
+  return {
+    meter,
+    get usageEvent() {
+      return usageEvent;
+    },
+    pass,
+  };
+}

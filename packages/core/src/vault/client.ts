@@ -1,0 +1,168 @@
+import {
+  authenticateAnswerSchema,
+  extendAnswerSchema,
+  HEADERS,
+  releaseAnswerSchema,
+  reservationListSchema,
+  reserveAnswerSchema,
+  settleAnswerSchema,
+  VAULT_ERRORS,
+  type VaultErrorCode,
+} from '@arbstr/shared';
+import { Pool } from 'undici';
+import type { z } from 'zod';
+import type { Vault, VaultReply } from '../ports.ts';
+
+/** The vault answers in milliseconds; past these it is treated as unreachable. */
+const ANSWER_TIMEOUT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 2_000;
+const HEALTH_TIMEOUT_MS = 1_000;
+const CONNECTIONS_MAX = 64;
+/** Shorter than the vault's own keep-alive, so that a request never meets a closing socket. */
+const KEEP_ALIVE_MS = 30_000;
+const ANSWER_BYTES_MAX = 1024 * 1024;
+
+interface VaultClientOptions {
+  url: string;
+  internalToken: string;
+  coreId: string;
+}
+
+/** Speaks CONTRACT's internal routes. Whatever it cannot classify is `unreachable`, never a refusal. */
+export function createVaultClient(options: VaultClientOptions): Vault {
+  const base = new URL(options.url);
+  const prefix = base.pathname.replace(/\/+$/, '');
+  const pool = new Pool(base.origin, {
+    connections: CONNECTIONS_MAX,
+    connect: { timeout: CONNECT_TIMEOUT_MS },
+    headersTimeout: ANSWER_TIMEOUT_MS,
+    bodyTimeout: ANSWER_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxResponseSize: ANSWER_BYTES_MAX,
+  });
+  const headers = {
+    'content-type': 'application/json',
+    [HEADERS.internalToken]: options.internalToken,
+  };
+
+  async function call<T>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    schema: z.ZodType<T>,
+  ): Promise<VaultReply<T>> {
+    try {
+      const answer = await pool.request({
+        method,
+        path: prefix + path,
+        headers,
+        body: body === undefined ? null : JSON.stringify(body),
+      });
+      return classify(answer.statusCode, await answer.body.text(), schema);
+    } catch (error) {
+      return { kind: 'unreachable', reason: reasonOf(error) };
+    }
+  }
+
+  return {
+    authenticate: (agentToken) =>
+      call('POST', '/internal/authenticate', { agent_token: agentToken }, authenticateAnswerSchema),
+    reserve: (command) =>
+      call(
+        'POST',
+        '/internal/reserve',
+        {
+          agent_token: command.agentToken,
+          amount_msats: command.amountMsat,
+          correlation_id: command.correlationId,
+          model: command.model,
+          requested_model: command.requestedModel,
+          reservation_id: command.reservationId,
+          expires_in_secs: command.expiresInSecs,
+          core_id: options.coreId,
+        },
+        reserveAnswerSchema,
+      ),
+    settle: (command) => call('POST', '/internal/settle', command, settleAnswerSchema),
+    release: (reservationId, reason) =>
+      call(
+        'POST',
+        '/internal/release',
+        { reservation_id: reservationId, reason },
+        releaseAnswerSchema,
+      ),
+    extend: (reservationId, expiresInSecs) =>
+      call(
+        'POST',
+        '/internal/extend',
+        { reservation_id: reservationId, expires_in_secs: expiresInSecs },
+        extendAnswerSchema,
+      ),
+    heldReservations(cursor) {
+      const query = new URLSearchParams({ core_id: options.coreId, state: 'held', limit: '100' });
+      if (cursor !== null) query.set('cursor', cursor);
+      return call('GET', `/internal/reservations?${query}`, undefined, reservationListSchema);
+    },
+    async health() {
+      try {
+        const answer = await pool.request({
+          method: 'GET',
+          path: `${prefix}/health`,
+          headersTimeout: HEALTH_TIMEOUT_MS,
+          bodyTimeout: HEALTH_TIMEOUT_MS,
+          signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS),
+        });
+        await answer.body.dump();
+        const ok = answer.statusCode === 200;
+        return { ok, reason: ok ? null : `the vault answered ${answer.statusCode} on /health` };
+      } catch (error) {
+        return { ok: false, reason: reasonOf(error) };
+      }
+    },
+    close: () => pool.destroy(),
+  };
+}
+
+function classify<T>(status: number, text: string, schema: z.ZodType<T>): VaultReply<T> {
+  const body = parseJson(text);
+  if (status === 200) {
+    const parsed = schema.safeParse(body);
+    if (parsed.success) return { kind: 'ok', value: parsed.data };
+    return { kind: 'unreachable', reason: 'the vault answered 200 with a body of another shape' };
+  }
+  const error = (body as { error?: Record<string, unknown> } | null)?.error;
+  const code = error?.code;
+  if (status < 500 && typeof code === 'string' && isFinal(code)) {
+    const { code: _code, message, ...details } = error ?? {};
+    return { kind: 'refused', code, status, message: String(message ?? ''), details };
+  }
+  return {
+    kind: 'unreachable',
+    reason: `the vault answered ${status} ${String(code ?? '')}`.trim(),
+  };
+}
+
+/**
+ * A wrong internal token or an unknown route says something of the set-up, not of this command: it
+ * may be mended without this row being lost, so it counts as no answer.
+ */
+function isFinal(code: string): code is VaultErrorCode {
+  return (
+    code in VAULT_ERRORS &&
+    code !== 'unauthorized' &&
+    !VAULT_ERRORS[code as VaultErrorCode].transient
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as { code?: string; message?: string };
+  return code === undefined ? String(message ?? error) : `${code}: ${message}`;
+}
