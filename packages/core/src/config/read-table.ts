@@ -23,6 +23,9 @@ export interface Bounds {
   readonly unit?: string;
 }
 
+/** What stands for every secret in the example files. */
+const PLACEHOLDER = 'change-me';
+
 export class TableReader {
   readonly path: Path;
   readonly #table: Readonly<Record<string, unknown>>;
@@ -76,6 +79,12 @@ export class TableReader {
     const value = this.text(key);
     if (value === undefined) return undefined;
     const fromEnv = this.#reading.fromEnv(this.at(key));
+    if (value.startsWith(PLACEHOLDER)) {
+      return this.problem(
+        key,
+        `${key} is still the placeholder of .env.example; run the line that is written there`,
+      );
+    }
     if (hasControlCharacter(value)) {
       const origin = fromEnv ? 'the variable that it is read from' : 'the value';
       return this.problem(key, `${key} holds a line break or control character; clean ${origin}`);
