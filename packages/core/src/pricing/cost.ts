@@ -2,7 +2,7 @@
 import { ceilDiv, MSAT_MAX, type Msat, msat } from '@arbstr/shared';
 import type { Rates } from './rate.ts';
 
-/** Tokens of one request. Integers from 0 to 2^53 − 1. */
+/** Tokens of one request: integers ≥ 0, which as bounds (`max_tokens` × `n`) may exceed 2^53. */
 export interface TokenUsage {
   /** All prompt tokens, those from the cache among them. */
   readonly inputTokens: number;
@@ -18,9 +18,10 @@ const TOKENS_PER_RATE = 1_000_000;
 /**
  * ⌈(uncached × input + cached × cached-input + output × output rate) ÷ 10^6⌉ + base fee, in msat:
  * exact, rounded once, up. More than MSAT_MAX is MSAT_MAX (a bill is never above its hold anyway).
- * Throws RangeError where a count is no integer; negative ones are bugs of the caller.
+ * Throws RangeError for a count that is none, because that is a bug and not a price.
  */
 export function costOf(rates: Rates, usage: TokenUsage): Msat {
+  assertCounts(usage);
   const cached = Math.min(usage.cachedInputTokens, usage.inputTokens);
   const uncached = usage.inputTokens - cached;
   const cachedRate = rates.cachedInputMsatPerMtok ?? rates.inputMsatPerMtok;
@@ -40,4 +41,12 @@ export function costOf(rates: Rates, usage: TokenUsage): Msat {
     BigInt(usage.outputTokens) * BigInt(rates.outputMsatPerMtok);
   const cost = ceilDiv(exact, BigInt(TOKENS_PER_RATE)) + BigInt(rates.baseFeeMsat);
   return msat(cost > BigInt(MSAT_MAX) ? MSAT_MAX : cost);
+}
+
+function assertCounts({ inputTokens, cachedInputTokens, outputTokens }: TokenUsage): void {
+  for (const count of [inputTokens, cachedInputTokens, outputTokens]) {
+    if (!Number.isInteger(count) || count < 0) {
+      throw new RangeError(`not a number of tokens (integer, not negative): ${String(count)}`);
+    }
+  }
 }
