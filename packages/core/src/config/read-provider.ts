@@ -125,7 +125,7 @@ function readKey(
   }
   const byConvention = env[conventionVariable(name)];
   // Compose passes an unset variable on as an empty one.
-  if (byConvention === undefined || byConvention === '' || table.has('api_key')) {
+  if (byConvention === undefined || byConvention === '') {
     return { apiKey: null, keySource: 'none' };
   }
   if (/[\r\n\0]/.test(byConvention)) {

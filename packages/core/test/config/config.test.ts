@@ -164,6 +164,8 @@ image_tokens = 0
     expect(() => Object.assign(first!.offers.get('m')!.rates, { outputMsatPerMtok: 0 })).toThrow();
     expect(() => (first!.offers as Map<string, unknown>).set('m', null)).toThrow('read-only');
     expect(() => (found.providers as unknown[]).push(null)).toThrow(TypeError);
+    const { supports } = mockConfig().providers[0]!.offers.get('gpt-4o')!;
+    expect(() => (supports as Set<string>).clear()).toThrow('read-only');
     expect(first!.offers.get('m')).toBeDefined();
   });
 });

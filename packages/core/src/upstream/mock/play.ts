@@ -5,7 +5,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import type { MockEnding } from './behaviour.ts';
 import type { Step } from './step.ts';
 
-/** `signal`: the other side is gone, or the provider is closed; every wait ends with it. */
+/** `signal`: the connection is gone, whoever ended it; every wait ends with it. */
 export async function play(
   steps: readonly Step[],
   response: ServerResponse,

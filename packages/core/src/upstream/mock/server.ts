@@ -45,10 +45,9 @@ const KEEP_ALIVE_MS = 60_000;
 
 export async function startMockProvider(options: MockOptions = {}): Promise<MockProvider> {
   warmTokenizer();
-  const closing = new AbortController();
   const log = new CallLog(options.keepCalls ?? KEEP_CALLS_DEFAULT);
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    void serve(request, response, options, log, closing.signal);
+    void serve(request, response, options, log);
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -70,7 +69,6 @@ export async function startMockProvider(options: MockOptions = {}): Promise<Mock
     close() {
       closed ??= new Promise((resolve) => {
         server.close(() => resolve());
-        closing.abort();
         server.closeAllConnections();
       });
       return closed;
@@ -83,14 +81,11 @@ async function serve(
   response: ServerResponse,
   options: MockOptions,
   log: CallLog,
-  closing: AbortSignal,
 ): Promise<void> {
   const gone = new AbortController();
-  const hangUp = (): void => gone.abort();
   // A broken connection is an expected end here; `close` follows and says so.
   response.on('error', () => {});
-  response.once('close', hangUp);
-  closing.addEventListener('abort', hangUp, { once: true });
+  response.once('close', () => gone.abort());
   let call: OpenCall | null = null;
   try {
     const body = await readBody(request);
@@ -106,8 +101,6 @@ async function serve(
     call?.end('cut');
     if (response.headersSent) response.destroy();
     else response.writeHead(500).end(errorBody(500, String(error), 'mock_failed'));
-  } finally {
-    closing.removeEventListener('abort', hangUp);
   }
 }
 

@@ -1,5 +1,6 @@
 import { request } from 'undici';
 import { describe, expect, it } from 'vitest';
+import { isFaulty } from '../../../src/upstream/mock/behaviour.ts';
 import { chatBody, failure, send, start } from './client.ts';
 
 describe('a mock provider', () => {
@@ -120,6 +121,11 @@ describe('a mock provider', () => {
     const seen: number[] = [];
     for (let nth = 0; nth < 9; nth++) seen.push((await send(provider, chatBody())).status);
     expect(seen).toEqual([200, 200, 503, 200, 200, 503, 200, 200, 503]);
+  });
+
+  it.each([0.29, 0.5, 1 / 7, 1, 0])('hits exactly the share of %d of a hundred', (rate) => {
+    const hit = Array.from({ length: 100 }, (_, n) => n + 1).filter((nth) => isFaulty(nth, rate));
+    expect(hit).toHaveLength(Math.floor(100 * rate + 1e-9));
   });
 
   it('serves many at once without a warning about listeners', async () => {
