@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { MockCall, MockEnding } from './behaviour.ts';
 
@@ -14,6 +15,8 @@ export interface OpenCall extends MockCall {
 export class CallLog {
   readonly calls: MockCall[] = [];
   readonly unexpected: string[] = [];
+  /** Begins the ids of this provider's answers: two mocks in one conversation must not share any. */
+  readonly series = `mock${randomBytes(6).toString('hex')}n`;
   readonly #keep: number;
   #count = 0;
   #chats = 0;

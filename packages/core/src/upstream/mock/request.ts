@@ -31,6 +31,9 @@ export interface MockRefusal {
   readonly param: string | null;
 }
 
+/** As OpenAI has it; also what keeps one request from filling the memory. */
+const CHOICES_MAX = 128;
+
 type Json = Readonly<Record<string, unknown>>;
 
 const asObject = (value: unknown): Json =>
@@ -57,6 +60,10 @@ export function readRequest(body: unknown): MockRequest | MockRefusal {
       const message = `Invalid '${param}': integer below minimum value.`;
       return refusal(400, message, 'integer_below_min_value', param);
     }
+  }
+  if (((json.n ?? 1) as number) > CHOICES_MAX) {
+    const message = `Invalid 'n': integer above maximum value ${CHOICES_MAX}.`;
+    return refusal(400, message, 'integer_above_max_value', 'n');
   }
   return { ...readConversation(messages), ...readOptions(json) };
 }

@@ -150,7 +150,7 @@ function chatAnswer(
   return planAnswer({
     json: call.json,
     behaviour: faulty ? behaviour : { ...behaviour, faults: [] },
-    id: `chatcmpl-mock${call.nth}`,
+    id: `chatcmpl-${log.series}${call.nth}`,
     createdSecs: Math.floor(Date.now() / 1000),
     models,
     headers: { ...headers, ...behaviour.headers },

@@ -19,12 +19,23 @@ describe('a mock provider', () => {
     ['no messages', { model: 'a', messages: [] }, 400, { param: 'messages' }],
     ['a bound below one', chatBody({ max_tokens: 0 }), 400, { param: 'max_tokens' }],
     ['half a choice', chatBody({ n: 0.5 }), 400, { param: 'n' }],
+    ['more choices than anybody gives', chatBody({ n: 1e9 }), 400, { param: 'n' }],
     ['a model it does not have', chatBody({ model: 'b' }), 404, { code: 'model_not_found' }],
   ])('refuses %s', async (_name, body, status, error) => {
     const provider = await start({ models: ['gpt-4o', 'a'] });
     const answer = await send(provider, body);
     expect(answer.status).toBe(status);
     expect(JSON.parse(answer.text)).toMatchObject({ error });
+  });
+
+  it('shares no id with another one', async () => {
+    const ids = new Set<string>();
+    for (const provider of [await start(), await start()]) {
+      for (let nth = 0; nth < 2; nth++) {
+        ids.add((JSON.parse((await send(provider, chatBody())).text) as { id: string }).id);
+      }
+    }
+    expect(ids.size).toBe(4);
   });
 
   it('asks for its key where it has one', async () => {
