@@ -145,7 +145,7 @@ describe('a mock provider', () => {
     process.on('warning', note);
     const provider = await start({ latencyMs: 30 });
     const answers = await Promise.all(
-      Array.from({ length: 200 }, () => send(provider, chatBody({ stream: true }))),
+      Array.from({ length: 50 }, () => send(provider, chatBody({ stream: true }))),
     );
     process.off('warning', note);
     expect(answers.every(({ status, broken }) => status === 200 && broken === null)).toBe(true);
@@ -154,7 +154,7 @@ describe('a mock provider', () => {
 
   it('refuses a body beyond all reason and lives on', async () => {
     const provider = await start();
-    const huge = JSON.stringify(chatBody({ extra: 'x'.repeat(65 * 1024 * 1024) }));
+    const huge = ' '.repeat(65 * 1024 * 1024);
     // Told so, or cut off while still sending: both end it.
     const status = await send(provider, huge).then(
       (answer) => answer.status,
