@@ -7,6 +7,7 @@
  * Shapes: OpenAI API reference, "Create chat completion".
  */
 import { isUtf8 } from 'node:buffer';
+import { parseJson } from './json-parse.ts';
 import {
   JSON_DEPTH_MAX,
   JSON_MEMBERS_MAX,
@@ -123,8 +124,8 @@ function readObject(raw: Buffer): ReadObject {
   // Malformed bytes go on to JSON.parse, which knows better where the mistake is.
   if (!scan.ok && scan.failure.reason !== 'malformed') return { error: explain(scan.failure) };
   try {
-    const body = JSON.parse(raw.toString('utf8')) as JsonObject;
-    if (scan.ok) return { body, spans: scan.spans };
+    const body = parseJson(raw.toString('utf8'), scan.ok && scan.spans.hasEscapedKey);
+    if (scan.ok) return { body: body as JsonObject, spans: scan.spans };
     return { error: invalidJson('The request body is not valid JSON. Send one JSON object.') };
   } catch (error) {
     return { error: invalidJson(`The request body is not valid JSON${whereOf(error)}.`) };

@@ -33,6 +33,8 @@ export interface ObjectSpans {
   readonly close: number;
   /** In the order of the bytes, keys distinct. */
   readonly members: readonly MemberSpan[];
+  /** Some key, on any level, is written with a backslash: see json-parse.ts. */
+  readonly hasEscapedKey: boolean;
 }
 
 export type ScanFailure =
@@ -69,12 +71,13 @@ export function scanObject(raw: Buffer, start = 0, end = raw.length): ScanResult
   if (open === end) return fail({ reason: 'empty' });
   if (raw[open] !== OPEN_BRACE) return fail({ reason: 'not_an_object' });
 
+  const seen = { escapedKey: false };
   const members: MemberSpan[] = [];
   const keys = new Set<string>();
   let at = skipSpace(raw, open + 1, end);
   let close = raw[at] === CLOSE_BRACE && at < end ? at : MALFORMED;
   while (close === MALFORMED) {
-    const member = scanMember(raw, at, end);
+    const member = scanMember(raw, at, end, seen);
     if (typeof member === 'number') {
       return fail({ reason: member === TOO_DEEP ? 'too_deep' : 'malformed' });
     }
@@ -89,23 +92,29 @@ export function scanObject(raw: Buffer, start = 0, end = raw.length): ScanResult
     else return fail({ reason: 'malformed' });
   }
   if (skipSpace(raw, close + 1, end) !== end) return fail({ reason: 'malformed' });
-  return { ok: true, spans: { open, close, members } };
+  return { ok: true, spans: { open, close, members, hasEscapedKey: seen.escapedKey } };
 }
 
 export function memberOf(spans: ObjectSpans, key: string): MemberSpan | undefined {
   return spans.members.find((member) => member.key === key);
 }
 
-function scanMember(raw: Buffer, keyStart: number, end: number): MemberSpan | number {
+/** What a scan notices on its way. */
+interface Seen {
+  escapedKey: boolean;
+}
+
+function scanMember(raw: Buffer, keyStart: number, end: number, seen: Seen): MemberSpan | number {
   if (keyStart >= end || raw[keyStart] !== QUOTE) return MALFORMED;
   const keyEnd = skipString(raw, keyStart, end);
   if (keyEnd === MALFORMED) return MALFORMED;
   const key = decodeKey(raw, keyStart, keyEnd);
   if (key === null) return MALFORMED;
+  seen.escapedKey ||= isEscaped(raw, keyStart, keyEnd);
   const colon = skipSpace(raw, keyEnd, end);
   if (colon >= end || raw[colon] !== COLON) return MALFORMED;
   const valueStart = skipSpace(raw, colon + 1, end);
-  const valueEnd = skipValue(raw, valueStart, end);
+  const valueEnd = skipValue(raw, valueStart, end, seen);
   if (valueEnd < 0) return valueEnd;
   return { key, keyStart, valueStart, valueEnd };
 }
@@ -121,6 +130,11 @@ function decodeKey(raw: Buffer, keyStart: number, keyEnd: number): string | null
   }
 }
 
+function isEscaped(raw: Buffer, start: number, end: number): boolean {
+  for (let at = start; at < end; at++) if (raw[at] === BACKSLASH) return true;
+  return false;
+}
+
 function skipSpace(raw: Buffer, from: number, end: number): number {
   let at = from;
   while (at < end) {
@@ -132,11 +146,13 @@ function skipSpace(raw: Buffer, from: number, end: number): number {
 }
 
 /** Offset after the value that starts at `from`, else MALFORMED or TOO_DEEP. */
-function skipValue(raw: Buffer, from: number, end: number): number {
+function skipValue(raw: Buffer, from: number, end: number, seen: Seen): number {
   if (from >= end) return MALFORMED;
   const first = raw[from];
   if (first === QUOTE) return skipString(raw, from, end);
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) return skipContainer(raw, from, end);
+  if (first === OPEN_BRACE || first === OPEN_BRACKET) {
+    return skipContainer(raw, from, end, seen);
+  }
   let at = from;
   while (at < end && !endsScalar(raw[at]!)) at++;
   return at === from ? MALFORMED : at;
@@ -147,15 +163,19 @@ function endsScalar(byte: number): boolean {
 }
 
 /** Counts brackets without matching their kinds: `[}` is JSON.parse's to refuse. */
-function skipContainer(raw: Buffer, from: number, end: number): number {
+function skipContainer(raw: Buffer, from: number, end: number, seen: Seen): number {
   // The scanned object is the first level, and the container at `from` opens the second.
   let depth = 1;
   let at = from;
   while (at < end) {
     const byte = raw[at]!;
     if (byte === QUOTE) {
-      at = skipString(raw, at, end);
+      const start = at;
+      at = skipString(raw, start, end);
       if (at === MALFORMED) return MALFORMED;
+      if (!seen.escapedKey && raw[skipSpace(raw, at, end)] === COLON) {
+        seen.escapedKey = isEscaped(raw, start, at);
+      }
       continue;
     }
     at++;

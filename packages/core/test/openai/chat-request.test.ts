@@ -232,6 +232,26 @@ describe('a body that is no request', () => {
   });
 });
 
+describe('an escaped key', () => {
+  const request = (members: string) => accepted(Buffer.from(`{"model":"m",${members}}`));
+  const MESSAGES = '"messages":[{"role":"user","content":"Hi"}]';
+
+  it('means what it says, also where V8 has been taught to misread it', () => {
+    JSON.parse('{"model":"m","\\\\":1}');
+    expect(request(`"\\u006e":5,${MESSAGES}`).n).toBe(5);
+    JSON.parse('{"model":"m","max_toke\\\\u":1}');
+    expect(request(`"max_toke\\u006es":7,${MESSAGES}`).maxTokens).toBe(7);
+    JSON.parse('{"role":"user","c\\\\u006f":1}');
+    expect(request('"messages":[{"role":"user","c\\u006fntent":"long"}]').messages).toEqual([
+      { role: 'user', content: 'long' },
+    ]);
+  });
+
+  it('is checked like any other', () => {
+    expect(refused(Buffer.from(`{"model":"m",${MESSAGES},"\\u006e":0}`)).param).toBe('n');
+  });
+});
+
 describe('a member that core interprets', () => {
   it.each([
     [{ model: undefined }, 'model', /missing.*GET \/v1\/models/],

@@ -53,15 +53,18 @@ const dispatchedBy = (events: readonly SseEvent[]) =>
     .map(({ data, event }) => ({ data, event: event ?? '' }));
 
 describe('createSseSplitter', () => {
-  it.each(Object.entries(STREAMS))('gives the same events for every cut of %s', (_, text) => {
+  it.each(Object.entries(STREAMS))('gives the same events for every cut of %s', (_, stream) => {
     for (const lineEnd of ['\n', '\r\n', '\r']) {
-      const bytes = Buffer.from(text.replaceAll('\n', lineEnd));
+      const bytes = Buffer.from(stream.replaceAll('\n', lineEnd));
       const whole = shown(split([bytes]));
       expect(whole.map(({ raw }) => raw).join('')).toBe(bytes.toString('latin1'));
       expect(whole.map(({ data }) => data)).toEqual(
-        shown(split([Buffer.from(text)])).map(({ data }) => data),
+        shown(split([Buffer.from(stream)])).map(({ data }) => data),
       );
-      for (let at = 1; at < bytes.length; at += 1) {
+      const text = JSON.stringify(whole);
+      for (let at = 1; at < bytes.length; at++) {
+        // A thousand deep comparisons by expect() take longer than the splitter.
+        if (JSON.stringify(shown(split(cutAt(bytes, [at])))) === text) continue;
         expect(shown(split(cutAt(bytes, [at])))).toEqual(whole);
       }
       expect(shown(split(Array.from(bytes, (byte) => Buffer.from([byte]))))).toEqual(whole);
@@ -103,7 +106,7 @@ describe('createSseSplitter', () => {
           expect(dispatchedBy(events)).toEqual(dispatched(bytes.toString()));
         },
       ),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -126,7 +129,7 @@ describe('createSseSplitter', () => {
         expect(Buffer.concat(events.map(({ raw }) => raw)).equals(input)).toBe(true);
         expect(shown(events)).toEqual(shown(split([input])));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 1_000 },
     );
   });
 
@@ -234,7 +237,7 @@ describe('an event above the limit', () => {
   });
 
   it('takes a long event byte by byte in linear time', () => {
-    const bytes = Buffer.from(`data: ${'x'.repeat(400_000)}\n\n`);
+    const bytes = Buffer.from(`data: ${'x'.repeat(200_000)}\n\n`);
     const [event] = split(Array.from(bytes, (_, at) => bytes.subarray(at, at + 1)));
     expect(event!.raw.equals(bytes)).toBe(true);
   });
