@@ -15,6 +15,7 @@ export const ID_PREFIXES = {
   agentToken: 'tok_',
   core: 'core_',
   ledgerEpoch: 'epoch_',
+  request: 'req_',
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

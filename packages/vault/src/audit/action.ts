@@ -1,0 +1,31 @@
+/**
+ * What an audit row says. The facts of one row are complete: from the rows of a chain alone,
+ * `verify` rebuilds every row of that agent in every other table.
+ */
+
+/** The pseudo chain for what belongs to no agent. */
+export const LEDGER_CHAIN = 0;
+export const LEDGER_CHAIN_NAME = 'ledger';
+
+export const AUDIT_ACTIONS = [
+  'AGENT_REGISTERED',
+  'AGENT_DISABLED',
+  'POLICY_UPDATED',
+  'DEPOSIT',
+  'RESERVATION_HELD',
+  'RESERVATION_EXTENDED',
+  'RESERVATION_PROLONGED',
+  'RESERVATION_SETTLED',
+  'RESERVATION_RELEASED',
+  'RESERVATION_EXPIRED',
+  'RESERVATION_SETTLED_LATE',
+] as const;
+export type AgentAction = (typeof AUDIT_ACTIONS)[number];
+
+/** Rows of the ledger's own chain. */
+export type LedgerAction = 'LEDGER_CREATED' | 'RESERVATION_FORBIDDEN';
+
+export type AuditAction = AgentAction | LedgerAction;
+
+/** JSON; keys are chosen where the decision is made and read back by `audit/replay.ts`. */
+export type AuditFacts = Readonly<Record<string, unknown>>;

@@ -1,0 +1,124 @@
+/** The vault's settings: parsed once, from the environment, then passed in. */
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { StartError } from '../errors.ts';
+import { NOT_YET_SUPPORTED, VARIABLES, type Variable } from './variables.ts';
+
+const SECRET_CHARS_MIN = 32;
+const MAKE_A_SECRET =
+  'make one with: node -e "console.log(crypto.randomBytes(32).toString(\'base64url\'))"';
+/** What example files say where a secret belongs. */
+const PLACEHOLDER = /change[-_ ]?me|replace/i;
+
+const secret = z
+  .string()
+  .min(SECRET_CHARS_MIN, {
+    error: `needs at least ${SECRET_CHARS_MIN} characters; ${MAKE_A_SECRET}`,
+  })
+  .refine((value) => !PLACEHOLDER.test(value), {
+    error: `is still the example's placeholder; ${MAKE_A_SECRET}`,
+  })
+  // A header value cannot carry anything else.
+  .regex(/^[\x21-\x7e]*$/, { error: `may hold printable ASCII without spaces; ${MAKE_A_SECRET}` });
+
+const environmentSchema = z.object({
+  VAULT_ADMIN_TOKEN: z.string({ error: `is not set; ${MAKE_A_SECRET}` }).pipe(secret),
+  VAULT_INTERNAL_TOKEN: z.string({ error: `is not set; ${MAKE_A_SECRET}` }).pipe(secret),
+  HOST: z.string().default('127.0.0.1'),
+  PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, { error: 'must be a port number' })
+    .default('3010')
+    .transform(Number)
+    .refine((port) => port <= 65_535, { error: 'must be at most 65535' }),
+  DATABASE_PATH: z.string().default('./data/vault.db'),
+  AUDIT_KEY: secret.optional(),
+  LOG_LEVEL: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
+      error: 'must be trace, debug, info, warn, error, fatal or silent',
+    })
+    .default('info'),
+  WALLET_BACKEND: z
+    .enum(['simulated', 'lightning', 'cashu', 'auto'], {
+      error: 'must be simulated, lightning, cashu or auto',
+    })
+    .default('simulated')
+    .refine((wallet) => wallet === 'simulated', {
+      error: 'lightning, cashu and auto are not supported yet: use simulated',
+    }),
+});
+
+export interface DatabaseConfig {
+  readonly databasePath: string;
+  /** Keys the audit chain (HMAC); null = plain SHA-256. */
+  readonly auditKey: string | null;
+}
+
+export interface VaultConfig extends DatabaseConfig {
+  readonly adminToken: string;
+  readonly internalToken: string;
+  readonly host: string;
+  readonly port: number;
+  readonly logLevel: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Throws StartError with one line per problem. */
+export function loadConfig(environment: Environment): VaultConfig {
+  refuseUnsupported(environment);
+  const parsed = parse(environmentSchema, withFiles(environment));
+  return Object.freeze({
+    adminToken: parsed.VAULT_ADMIN_TOKEN,
+    internalToken: parsed.VAULT_INTERNAL_TOKEN,
+    host: parsed.HOST,
+    port: parsed.PORT,
+    databasePath: parsed.DATABASE_PATH,
+    auditKey: parsed.AUDIT_KEY ?? null,
+    logLevel: parsed.LOG_LEVEL,
+  });
+}
+
+/** What commands on the database file need, without the service's secrets. */
+export function loadDatabaseConfig(environment: Environment): DatabaseConfig {
+  const schema = environmentSchema.pick({ DATABASE_PATH: true, AUDIT_KEY: true });
+  if (environment.DATABASE_URL) refuseUnsupported({ DATABASE_URL: environment.DATABASE_URL });
+  const parsed = parse(schema, withFiles(environment));
+  return { databasePath: parsed.DATABASE_PATH, auditKey: parsed.AUDIT_KEY ?? null };
+}
+
+function parse<T extends z.ZodType>(schema: T, values: Partial<Record<Variable, string>>) {
+  const parsed = schema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
+  throw new StartError([...new Set(problems)].join('\n'));
+}
+
+function refuseUnsupported(environment: Environment): void {
+  for (const [name, feature] of Object.entries(NOT_YET_SUPPORTED)) {
+    if (environment[name] || environment[`${name}_FILE`]) {
+      throw new StartError(`${name} is set, but ${feature} is not supported yet: unset it`);
+    }
+  }
+}
+
+/** Values from the environment or, by NAME_FILE, from files. An empty value counts as not set. */
+function withFiles(environment: Environment): Partial<Record<Variable, string>> {
+  const values: Partial<Record<Variable, string>> = {};
+  for (const name of VARIABLES) {
+    const value = environment[name];
+    const file = environment[`${name}_FILE`];
+    if (value && file) throw new StartError(`${name} and ${name}_FILE are both set: unset one`);
+    if (value) values[name] = value;
+    if (file) values[name] = readSecretFile(name, file);
+  }
+  return values;
+}
+
+function readSecretFile(name: Variable, file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim();
+  } catch (error) {
+    throw new StartError(`${name}_FILE cannot be read: ${(error as Error).message}`);
+  }
+}

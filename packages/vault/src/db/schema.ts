@@ -1,0 +1,93 @@
+/**
+ * The tables as Drizzle sees them, for everyday queries. The migrations are the truth: STRICT
+ * tables, checks, partial indexes and triggers stand there, with the reasons.
+ */
+import type { Msat } from '@arbstr/shared';
+import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+
+export const meta = sqliteTable('meta', {
+  key: text().primaryKey(),
+  value: text().notNull(),
+});
+
+export const agents = sqliteTable('agents', {
+  no: integer().primaryKey(),
+  id: text().notNull(),
+  name: text().notNull(),
+  metadata: text().notNull(),
+  createdAt: integer('created_at').notNull(),
+  disabledAt: integer('disabled_at'),
+});
+
+export const agentTokens = sqliteTable('agent_tokens', {
+  id: text().primaryKey(),
+  agentNo: integer('agent_no').notNull(),
+  tokenHash: text('token_hash').notNull(),
+  scopes: text().notNull(),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at'),
+  revokedAt: integer('revoked_at'),
+});
+
+export const policyVersions = sqliteTable('policy_versions', {
+  id: text().primaryKey(),
+  agentNo: integer('agent_no').notNull(),
+  version: integer().notNull(),
+  maxTransactionMsat: integer('max_transaction_msat').$type<Msat>(),
+  dailyLimitMsat: integer('daily_limit_msat').$type<Msat>(),
+  effectiveFrom: integer('effective_from').notNull(),
+});
+
+export const accounts = sqliteTable('accounts', {
+  id: integer().primaryKey(),
+  name: text().notNull(),
+  normal: text({ enum: ['credit', 'debit'] }).notNull(),
+  balance: integer().notNull(),
+});
+
+export const transfers = sqliteTable('transfers', {
+  id: integer().primaryKey(),
+  at: integer().notNull(),
+  debit: integer().notNull(),
+  credit: integer().notNull(),
+  amount: integer().$type<Msat>().notNull(),
+  kind: text().notNull(),
+  ref: text().notNull(),
+});
+
+export const reservations = sqliteTable('reservations', {
+  id: text().notNull(),
+  agentNo: integer('agent_no'),
+  coreId: text('core_id'),
+  correlationId: text('correlation_id'),
+  model: text(),
+  requestedModel: text('requested_model'),
+  byCorrelation: integer('by_correlation').notNull(),
+  amount: integer().$type<Msat>().notNull(),
+  state: text({ enum: ['held', 'settled', 'released', 'expired', 'settled_late'] }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  expiresAt: integer('expires_at').notNull(),
+  balanceAfterHold: integer('balance_after_hold').$type<Msat>(),
+  endedAt: integer('ended_at'),
+  asked: integer().$type<Msat>(),
+  charged: integer().$type<Msat>(),
+  balanceAfterEnd: integer('balance_after_end').$type<Msat>(),
+  usage: text(),
+});
+
+export const spendBuckets = sqliteTable('spend_buckets', {
+  agentNo: integer('agent_no').notNull(),
+  slot: integer().notNull(),
+  minute: integer().notNull(),
+  msat: integer().$type<Msat>().notNull(),
+});
+
+export const audit = sqliteTable('audit', {
+  id: integer().primaryKey(),
+  chain: integer().notNull(),
+  seq: integer().notNull(),
+  at: integer().notNull(),
+  action: text().notNull(),
+  facts: text().notNull(),
+  hash: text().notNull(),
+});

@@ -1,0 +1,21 @@
+/** What the routes work with; made once in `serve.ts` or by a test. */
+import type { Logger } from 'pino';
+import type { AgentQueries } from '../agent/agent-queries.ts';
+import type { History } from '../audit/history.ts';
+import type { VaultConfig } from '../config/config.ts';
+import type { LedgerEngine } from '../ledger/engine.ts';
+import type { Clock, NewId, RandomBytes } from '../ports.ts';
+import type { ReservationQueries } from '../reservation/reservation-queries.ts';
+
+export interface VaultParts {
+  readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken'>;
+  readonly engine: LedgerEngine;
+  readonly agents: AgentQueries;
+  readonly reservations: ReservationQueries;
+  readonly history: History;
+  readonly epoch: string;
+  readonly clock: Clock;
+  readonly newId: NewId;
+  readonly randomBytes: RandomBytes;
+  readonly log: Logger;
+}

@@ -1,0 +1,34 @@
+import fp from 'fastify-plugin';
+import type { Logger } from 'pino';
+import type { App } from './app-type.ts';
+
+/**
+ * One line per request. Billing requests come by the thousand and leave audit rows, so they are
+ * logged at debug only, except where the vault itself failed.
+ */
+export const requestLog = fp(
+  async (app: App, { log }: { log: Logger }) => {
+    app.addHook('onResponse', (request, reply, done) => {
+      const level = levelOf(request.url, reply.statusCode);
+      if (log.isLevelEnabled(level)) {
+        log[level](
+          {
+            request_id: request.id,
+            method: request.method,
+            path: request.url.split('?', 1)[0],
+            status: reply.statusCode,
+            duration_ms: Math.round(reply.elapsedTime),
+          },
+          'request',
+        );
+      }
+      done();
+    });
+  },
+  { name: 'request-log' },
+);
+
+function levelOf(url: string, status: number): 'debug' | 'info' | 'error' {
+  if (status >= 500) return 'error';
+  return url.startsWith('/internal/') || url === '/health' ? 'debug' : 'info';
+}

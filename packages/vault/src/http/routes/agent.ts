@@ -1,0 +1,133 @@
+/** What an agent may read of itself, and its operator of it. */
+
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { AUDIT_ACTIONS } from '../../audit/action.ts';
+import { VaultError } from '../../errors.ts';
+import type { App } from '../app-type.ts';
+import { agentReader, readableAgentId } from '../auth.ts';
+import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import type { VaultParts } from '../parts.ts';
+import { policyBody } from '../policy-body.ts';
+import {
+  agentParams,
+  balanceAnswer,
+  historyEntry,
+  meAnswer,
+  pageAnswer,
+  refusals,
+} from '../schemas.ts';
+
+const TAGS = ['agent'];
+const SECURITY = [{ agent: [] }, { operator: [] }];
+const SEQUENCE = /^[1-9]\d{0,15}$/;
+
+/** Unix ms in a query string. */
+const timeQuery = z
+  .string()
+  .regex(/^\d{1,15}$/, { error: 'must be a Unix time in ms' })
+  .transform(Number)
+  .optional();
+
+export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
+  const { agents, history, clock, engine } = parts;
+  const readerOf = agentReader({ adminToken: parts.config.adminToken, agents, clock });
+
+  /** The agent that the URL names, if this caller may read it. */
+  function readable(request: FastifyRequest, id: string) {
+    const agent = agents.find(readableAgentId(readerOf(request), id));
+    if (!agent) throw new VaultError('not_found', 'no such agent');
+    return agent;
+  }
+
+  app.get(
+    '/agents/me',
+    {
+      schema: {
+        summary: 'Who am I',
+        tags: TAGS,
+        security: [{ agent: [] }],
+        response: { 200: meAnswer, ...refusals('invalid_token', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const reader = readerOf(request);
+      if (reader.role === 'operator') {
+        throw new VaultError('not_found', 'the operator is not an agent; use an agent token');
+      }
+      const policy = agents.policy(reader.agent.no);
+      return reply.send({
+        agent_id: reader.agent.id,
+        name: reader.agent.name,
+        scopes: reader.agent.scopes,
+        policy: policy ? policyBody(policy) : null,
+      });
+    },
+  );
+
+  app.get(
+    '/agents/:id/balance',
+    {
+      schema: {
+        summary: 'What an agent has, holds and spent',
+        tags: TAGS,
+        security: SECURITY,
+        params: agentParams,
+        response: { 200: balanceAnswer, ...refusals('invalid_token', 'not_found') },
+      },
+    },
+    async (request, reply) => {
+      const agent = readable(request, request.params.id);
+      const { available, held } = agents.balances(agent.id);
+      const now = Math.max(clock.now(), engine.ledgerMs);
+      return reply.send({
+        agent_id: agent.id,
+        balance_msat: available,
+        held_msat: held,
+        spent_24h_msat: agents.spent24h(agent.no, now),
+        daily_limit_msat: agents.policy(agent.no)?.dailyLimitMsat ?? null,
+        asset: 'BTC_simulated',
+      });
+    },
+  );
+
+  app.get(
+    '/agents/:id/history',
+    {
+      schema: {
+        summary: 'What happened to an agent and its money',
+        tags: TAGS,
+        security: SECURITY,
+        params: agentParams,
+        querystring: z.strictObject({
+          ...pageQuery,
+          order: z.enum(['asc', 'desc'], { error: 'must be asc or desc' }).default('desc'),
+          action_type: z
+            .enum(AUDIT_ACTIONS, { error: `must be one of ${AUDIT_ACTIONS.join(', ')}` })
+            .optional(),
+          start_date: timeQuery,
+          end_date: timeQuery,
+        }),
+        response: {
+          200: z.object({ entries: z.array(historyEntry), ...pageAnswer }),
+          ...refusals('invalid_token', 'not_found', 'invalid_cursor'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const agent = readable(request, request.params.id);
+      const { cursor, limit, order, action_type, start_date, end_date } = request.query;
+      const page = history.page({
+        agent,
+        order,
+        after: cursor === undefined ? null : Number(decodeCursor('history', cursor, SEQUENCE)),
+        limit,
+        action: action_type,
+        startMs: start_date,
+        endMs: end_date,
+      });
+      const next = page.next === null ? null : encodeCursor('history', page.next);
+      return reply.send(pageBody('entries', { items: page.entries, next }));
+    },
+  );
+}

@@ -1,0 +1,37 @@
+/**
+ * Accounts. A balance is credits minus debits, so Σ balances = 0 at any time: what we owe agents
+ * and what we earned is positive, what backs it (rails) and what we lost is negative.
+ */
+import { MSAT_MAX } from '@arbstr/shared';
+
+export interface Account {
+  readonly id: number;
+  /** credit: never below zero. debit: never above. */
+  readonly normal: 'credit' | 'debit';
+  readonly balance: number;
+}
+
+/** The accounts that every ledger has, made by the first migration. */
+export const SHARED_ACCOUNTS = {
+  /** What backs the agents' credit while no real rail is connected. */
+  railSimulated: { id: 1, name: 'rail:simulated' },
+  /** What was charged. */
+  revenue: { id: 2, name: 'operator:revenue' },
+  /** Bills that came after their hold had gone back and that the agent could not pay any more. */
+  loss: { id: 3, name: 'operator:loss' },
+} as const;
+
+export const availableName = (agentId: string): string => `agent:${agentId}:available`;
+export const heldName = (agentId: string): string => `agent:${agentId}:held`;
+
+/** Whether the account can be debited `amount` and stay exact and on its side of zero. */
+export function canDebit(account: Account, amount: number): boolean {
+  const floor = account.normal === 'credit' ? 0 : -MSAT_MAX;
+  return account.balance - amount >= floor;
+}
+
+/** Whether the account can be credited `amount` and stay exact and on its side of zero. */
+export function canCredit(account: Account, amount: number): boolean {
+  const ceiling = account.normal === 'credit' ? MSAT_MAX : 0;
+  return account.balance + amount <= ceiling;
+}

@@ -1,0 +1,197 @@
+import { msat } from '@arbstr/shared';
+import { type Refusal, refuse } from '../errors.ts';
+import { mergedPolicy, type PolicyVersion } from '../policy/spend-policy.ts';
+import { canCredit, canDebit } from './account.ts';
+import type { CreateAgent, Credit, DisableAgent, SetPolicy } from './command.ts';
+import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import type { AgentCreated, AgentDisabled, Credited, PolicySet } from './outcome.ts';
+import { remember, replayOf } from './replay-key.ts';
+import { agentDisabled } from './reserve.ts';
+import type { LedgerView } from './view.ts';
+
+/** A new agent with its two accounts and first token. Without a policy it may do nothing. */
+export function createAgent(
+  view: LedgerView,
+  command: CreateAgent,
+  now: number,
+): Decision<AgentCreated> {
+  const replayed = replayOf<AgentCreated>(view, command.replayKey);
+  if (replayed) return replayed;
+
+  const no = view.nextAgentNo();
+  const availableId = view.nextAccountId();
+  const heldId = availableId + 1;
+  const { token } = command;
+  const metadata = JSON.stringify(command.metadata);
+  const answer: AgentCreated = { agentId: command.agentId, createdAt: now, replayed: false };
+  const remembered = remember(command.replayKey, { ...answer, replayed: true });
+  const effects: Effect[] = [
+    {
+      effect: 'insert_agent',
+      no,
+      id: command.agentId,
+      name: command.name,
+      metadata,
+      createdAt: now,
+      availableId,
+      heldId,
+    },
+    {
+      effect: 'insert_token',
+      id: token.id,
+      agentNo: no,
+      hash: token.hash,
+      scopes: token.scopes,
+      createdAt: now,
+      expiresAt: null,
+    },
+    ...remembered.effects,
+    {
+      effect: 'audit',
+      chain: no,
+      action: 'AGENT_REGISTERED',
+      facts: {
+        agent_id: command.agentId,
+        correlation_id: command.correlationId,
+        name: command.name,
+        metadata,
+        available_account: availableId,
+        held_account: heldId,
+        token_id: token.id,
+        token_hash: token.hash,
+        scopes: token.scopes.join(' '),
+        ...remembered.facts,
+      },
+    },
+  ];
+  if (command.policy !== null) {
+    const { versionId, change } = command.policy;
+    const policy = { id: versionId, version: 1, ...mergedPolicy(null, change), effectiveFrom: now };
+    effects.push(...policyEffects(no, policy, command.correlationId, {}));
+  }
+  return { outcome: answer, effects };
+}
+
+/** Refuses new commands of this agent from now on. Open holds still settle. */
+export function disableAgent(
+  view: LedgerView,
+  command: DisableAgent,
+  now: number,
+): Decision<AgentDisabled> {
+  const agent = view.agentById(command.agentId);
+  if (agent === undefined) return no(noSuchAgent());
+  if (agent.disabledAt !== null) {
+    return { outcome: { agentId: agent.id, disabledAt: agent.disabledAt }, effects: NO_EFFECTS };
+  }
+  return {
+    outcome: { agentId: agent.id, disabledAt: now },
+    effects: [
+      { effect: 'disable_agent', agentNo: agent.no, at: now },
+      {
+        effect: 'audit',
+        chain: agent.no,
+        action: 'AGENT_DISABLED',
+        facts: { correlation_id: command.correlationId },
+      },
+    ],
+  };
+}
+
+/** A new version of the agent's spend policy, in force for every reserve from now on. */
+export function setPolicy(view: LedgerView, command: SetPolicy, now: number): Decision<PolicySet> {
+  const replayed = replayOf<PolicySet>(view, command.replayKey);
+  if (replayed) return replayed;
+  const agent = view.agentById(command.agentId);
+  if (agent === undefined) return no(noSuchAgent());
+  if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
+
+  const base = command.mode === 'merge' ? agent.policy : null;
+  const policy: PolicyVersion = {
+    id: command.versionId,
+    version: (agent.policy?.version ?? 0) + 1,
+    ...mergedPolicy(base, command.change),
+    effectiveFrom: now,
+  };
+  const answer: PolicySet = { agentId: agent.id, policy };
+  const remembered = remember(command.replayKey, answer);
+  return {
+    outcome: answer,
+    effects: [
+      ...remembered.effects,
+      ...policyEffects(agent.no, policy, command.correlationId, remembered.facts),
+    ],
+  };
+}
+
+/** Operator credit: the agent's money is backed by the simulated rail. */
+export function credit(view: LedgerView, command: Credit): Decision<Credited> {
+  const replayed = replayOf<Credited>(view, command.replayKey);
+  if (replayed) return replayed;
+  const agent = view.agentById(command.agentId);
+  if (agent === undefined) return no(noSuchAgent());
+  if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
+  const { amount } = command;
+  if (!canCredit(agent.available, amount) || !canDebit(view.railSimulated, amount)) {
+    return no(
+      refuse('invalid_request', 'the deposit would take a balance out of the exact range', {
+        param: 'amount_msat',
+      }),
+    );
+  }
+  const balance = msat(agent.available.balance + amount);
+  const answer: Credited = {
+    agentId: agent.id,
+    amount,
+    balance,
+    transactionId: command.transactionId,
+  };
+  const remembered = remember(command.replayKey, answer);
+  const rail = view.railSimulated.id;
+  return {
+    outcome: answer,
+    effects: [
+      ...transfer('credit', rail, agent.available.id, amount, command.transactionId),
+      ...remembered.effects,
+      {
+        effect: 'audit',
+        chain: agent.no,
+        action: 'DEPOSIT',
+        facts: {
+          transaction_id: command.transactionId,
+          correlation_id: command.correlationId,
+          amount,
+          balance,
+          ...remembered.facts,
+        },
+      },
+    ],
+  };
+}
+
+function policyEffects(
+  agentNo: number,
+  policy: PolicyVersion,
+  correlationId: string,
+  facts: object,
+): Effect[] {
+  return [
+    { effect: 'insert_policy', agentNo, policy },
+    {
+      effect: 'audit',
+      chain: agentNo,
+      action: 'POLICY_UPDATED',
+      facts: {
+        policy_version_id: policy.id,
+        correlation_id: correlationId,
+        version: policy.version,
+        max_transaction_msat: policy.maxTransactionMsat,
+        daily_limit_msat: policy.dailyLimitMsat,
+        ...facts,
+      },
+    },
+  ];
+}
+
+const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
+
+export const noSuchAgent = (): Refusal => refuse('not_found', 'no such agent');

@@ -1,0 +1,121 @@
+/**
+ * What the ledger can be told to do: plain data, complete (ids, hashes and randomness are made
+ * before), so that applying it needs nothing but the ledger's state and the time.
+ */
+import type { AgentScope, Msat } from '@arbstr/shared';
+import type { PolicyChange } from '../policy/spend-policy.ts';
+import type { Usage } from '../reservation/reservation.ts';
+
+/** The caller's replay key of an operator's command, and what the command was. */
+export interface ReplayKey {
+  readonly key: string;
+  readonly fingerprint: string;
+}
+
+interface OperatorCommand {
+  readonly correlationId: string;
+  readonly replayKey?: ReplayKey | undefined;
+}
+
+export interface CreateAgent extends OperatorCommand {
+  readonly kind: 'create_agent';
+  readonly agentId: string;
+  readonly name: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly token: {
+    readonly id: string;
+    readonly hash: string;
+    readonly scopes: readonly AgentScope[];
+  };
+  readonly policy: { readonly versionId: string; readonly change: PolicyChange } | null;
+}
+
+export interface DisableAgent extends OperatorCommand {
+  readonly kind: 'disable_agent';
+  readonly agentId: string;
+}
+
+export interface SetPolicy extends OperatorCommand {
+  readonly kind: 'set_policy';
+  readonly agentId: string;
+  readonly versionId: string;
+  readonly change: PolicyChange;
+  /** merge: what is not named stays. replace: what is not named is lifted. */
+  readonly mode: 'merge' | 'replace';
+}
+
+export interface Credit extends OperatorCommand {
+  readonly kind: 'credit';
+  readonly agentId: string;
+  readonly amount: Msat;
+  readonly transactionId: string;
+}
+
+export interface Reserve {
+  readonly kind: 'reserve';
+  readonly tokenHash: string;
+  readonly amount: Msat;
+  readonly correlationId: string;
+  readonly model: string;
+  readonly requestedModel: string | null;
+  readonly coreId: string | null;
+  readonly reservationId: string;
+  /** The caller gave no reservation id; this one is new, and the correlation id is the key. */
+  readonly byCorrelation: boolean;
+  readonly holdMs: number;
+}
+
+export interface Settle {
+  readonly kind: 'settle';
+  readonly reservationId: string;
+  readonly asked: Msat;
+  readonly usage: Usage;
+  /** Where the ledger does not know the reservation: whom to charge late. */
+  readonly agentId: string | null;
+  readonly correlationId: string | null;
+  readonly model: string | null;
+}
+
+export interface Release {
+  readonly kind: 'release';
+  readonly reservationId: string;
+  readonly reason: string | null;
+}
+
+export interface Extend {
+  readonly kind: 'extend';
+  readonly reservationId: string;
+  readonly holdMs: number;
+}
+
+/** Ends the holds that are due, a bounded number at once. */
+export interface Expire {
+  readonly kind: 'expire';
+  readonly holdsMax: number;
+}
+
+/** Gives every open hold more time, because the vault itself could not be reached. */
+export interface Prolong {
+  readonly kind: 'prolong';
+  readonly byMs: number;
+}
+
+/** Writes that the vault is alive, and forgets replay keys older than their time. */
+export interface Heartbeat {
+  readonly kind: 'heartbeat';
+  readonly replayKeysKeptMs: number;
+  readonly replayKeysForgottenMax: number;
+}
+
+export type Command =
+  | CreateAgent
+  | DisableAgent
+  | SetPolicy
+  | Credit
+  | Reserve
+  | Settle
+  | Release
+  | Extend
+  | Expire
+  | Prolong
+  | Heartbeat;

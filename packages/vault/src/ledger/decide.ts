@@ -1,0 +1,45 @@
+/**
+ * The ledger as a state machine: what a command does, given what the ledger is and the time.
+ * Pure: the same view, command and time give the same decision, and nothing is changed here.
+ */
+import { createAgent, credit, disableAgent, setPolicy } from './agents.ts';
+import type { Command } from './command.ts';
+import type { Decision } from './effect.ts';
+import { expire, heartbeat, prolong } from './expire.ts';
+import { extend } from './extend.ts';
+import type { OutcomeByKind } from './outcome.ts';
+import { release } from './release.ts';
+import { reserve } from './reserve.ts';
+import { settle } from './settle.ts';
+import type { LedgerView } from './view.ts';
+
+export function decide(
+  view: LedgerView,
+  command: Command,
+  now: number,
+): Decision<OutcomeByKind[Command['kind']]> {
+  switch (command.kind) {
+    case 'reserve':
+      return reserve(view, command, now);
+    case 'settle':
+      return settle(view, command, now);
+    case 'release':
+      return release(view, command, now);
+    case 'extend':
+      return extend(view, command, now);
+    case 'expire':
+      return expire(view, command, now);
+    case 'prolong':
+      return prolong(view, command);
+    case 'heartbeat':
+      return heartbeat(command, now);
+    case 'create_agent':
+      return createAgent(view, command, now);
+    case 'disable_agent':
+      return disableAgent(view, command, now);
+    case 'set_policy':
+      return setPolicy(view, command, now);
+    case 'credit':
+      return credit(view, command);
+  }
+}

@@ -1,0 +1,142 @@
+/**
+ * What a decision changes, as data. The store applies the effects of one command under one
+ * savepoint, in order; an audit effect seals the transfers that came before it.
+ */
+import type { AgentScope } from '@arbstr/shared';
+import type { AuditAction, AuditFacts } from '../audit/action.ts';
+import type { Refusal } from '../errors.ts';
+import type { PolicyVersion } from '../policy/spend-policy.ts';
+import type {
+  EndedReservation,
+  HeldReservation,
+  StoredReservation,
+} from '../reservation/reservation.ts';
+import type { ReplayKey } from './command.ts';
+
+export type TransferKind = 'credit' | 'hold' | 'charge' | 'refund' | 'late_charge' | 'loss';
+
+export interface Transfer {
+  readonly effect: 'transfer';
+  readonly kind: TransferKind;
+  /** Account ids: the money leaves `debit` and arrives at `credit`. */
+  readonly debit: number;
+  readonly credit: number;
+  readonly amount: number;
+  readonly ref: string;
+}
+
+export interface InsertAgent {
+  readonly effect: 'insert_agent';
+  readonly no: number;
+  readonly id: string;
+  readonly name: string;
+  readonly metadata: string;
+  readonly createdAt: number;
+  readonly availableId: number;
+  readonly heldId: number;
+}
+
+export interface InsertToken {
+  readonly effect: 'insert_token';
+  readonly id: string;
+  readonly agentNo: number;
+  readonly hash: string;
+  readonly scopes: readonly AgentScope[];
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
+export interface InsertPolicy {
+  readonly effect: 'insert_policy';
+  readonly agentNo: number;
+  readonly policy: PolicyVersion;
+}
+
+export interface DisableAgentRow {
+  readonly effect: 'disable_agent';
+  readonly agentNo: number;
+  readonly at: number;
+}
+
+export interface InsertReservation {
+  readonly effect: 'insert_reservation';
+  readonly reservation: StoredReservation;
+}
+
+export interface EndReservation {
+  readonly effect: 'end_reservation';
+  /** The state that the row must still be in; another one means that two ends met. */
+  readonly from: 'held' | 'expired';
+  readonly reservation: EndedReservation;
+}
+
+export interface MoveExpiry {
+  readonly effect: 'move_expiry';
+  readonly reservation: HeldReservation;
+}
+
+export interface Spend {
+  readonly effect: 'spend';
+  readonly agentNo: number;
+  /** Of the reserve. */
+  readonly minute: number;
+  readonly amount: number;
+}
+
+export interface RememberAnswer {
+  readonly effect: 'remember_answer';
+  readonly replayKey: ReplayKey;
+  readonly answer: string;
+}
+
+export interface ForgetAnswers {
+  readonly effect: 'forget_answers';
+  readonly before: number;
+  readonly max: number;
+}
+
+/** Forces a commit, so that the ledger's time reaches the disk. */
+export interface Beat {
+  readonly effect: 'beat';
+}
+
+export interface Audit {
+  readonly effect: 'audit';
+  /** The agent's number, or 0 for the ledger's own chain. */
+  readonly chain: number;
+  readonly action: AuditAction;
+  readonly facts: AuditFacts;
+}
+
+export type Effect =
+  | Transfer
+  | InsertAgent
+  | InsertToken
+  | InsertPolicy
+  | DisableAgentRow
+  | InsertReservation
+  | EndReservation
+  | MoveExpiry
+  | Spend
+  | RememberAnswer
+  | ForgetAnswers
+  | Beat
+  | Audit;
+
+export interface Decision<T> {
+  readonly outcome: T | Refusal;
+  readonly effects: readonly Effect[];
+}
+
+export const NO_EFFECTS: readonly Effect[] = [];
+
+/** A movement, or nothing where nothing moves: there are no transfers of zero. */
+export function transfer(
+  kind: TransferKind,
+  debit: number,
+  credit: number,
+  amount: number,
+  ref: string,
+): Transfer[] {
+  return amount === 0 ? [] : [{ effect: 'transfer', kind, debit, credit, amount, ref }];
+}

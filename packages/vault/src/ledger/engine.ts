@@ -1,0 +1,245 @@
+/**
+ * The ledger's only writer. Commands that arrive together are applied in one transaction and all
+ * answered after its one durable COMMIT; nothing is answered before.
+ *
+ *   execute ▸ queue (bounded) ▸ batch ▸ BEGIN IMMEDIATE ▸ decide + apply each ▸ COMMIT ▸ answers
+ *
+ * Storage: `ok` ──(disk full, read-only, I/O error)──▶ `failing`: every command is refused at once,
+ * nothing touches the disk but probes; a probe that commits leads back to `ok`.
+ */
+import type { Logger } from 'pino';
+import { type Refusal, refuse } from '../errors.ts';
+import type { Command, Heartbeat, Prolong } from './command.ts';
+import { decide } from './decide.ts';
+import { classify, isStorageError, type Phase } from './failure.ts';
+import type { Outcome, OutcomeOf } from './outcome.ts';
+import type { LedgerStore } from './store.ts';
+
+/** Commands that wait. At some 10,000 commands a second this is well below a second. */
+export const QUEUE_MAX = 4_096;
+/** Commands in one transaction: bounds how long the first waits for the last. */
+const BATCH_MAX = 512;
+/** Another process may hold the write lock for a moment (an operator's shell). */
+const BUSY_RETRY_MS = 20;
+const BUSY_WAIT_MAX_MS = 5_000;
+
+export interface EngineDeps {
+  readonly store: LedgerStore;
+  /** Unix ms. */
+  readonly now: () => number;
+  readonly log: Logger;
+  /** Ends the process after a commit whose outcome is unknown. Must not return in production. */
+  readonly exit: (code: number) => void;
+}
+
+export type StorageState = { state: 'ok' } | { state: 'failing'; reason: string; sinceMs: number };
+
+interface Waiting {
+  readonly command: Command;
+  readonly answer: (outcome: Outcome) => void;
+}
+
+export class LedgerEngine {
+  readonly #deps: EngineDeps;
+  #queue: Waiting[] = [];
+  #scheduled = false;
+  #busySinceMs: number | null = null;
+  #storage: StorageState = { state: 'ok' };
+  #closing = false;
+  #onIdle: (() => void) | null = null;
+
+  constructor(deps: EngineDeps) {
+    this.#deps = deps;
+  }
+
+  get storage(): StorageState {
+    return this.#storage;
+  }
+
+  get queueDepth(): number {
+    return this.#queue.length;
+  }
+
+  /** The time of the last commit, Unix ms. */
+  get ledgerMs(): number {
+    return this.#deps.store.ledgerMs;
+  }
+
+  /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
+  execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
+    const refusal = this.#refusalNow();
+    if (refusal) return Promise.resolve(refusal);
+    return this.#enqueue(command);
+  }
+
+  /** A command that tries the disk although it has failed; the way back to `ok`. */
+  probe<C extends Prolong | Heartbeat>(command: C): Promise<OutcomeOf<C>> {
+    return this.#enqueue(command);
+  }
+
+  /** Refuses what comes from now on, finishes what waits, closes the database. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    if (this.#queue.length > 0 || this.#scheduled) {
+      await new Promise<void>((resolve) => {
+        this.#onIdle = resolve;
+      });
+    }
+    this.#deps.store.close();
+  }
+
+  #refusalNow(): Refusal | null {
+    if (this.#closing) return refuse('draining', 'the vault is stopping; nothing was changed');
+    if (this.#storage.state === 'failing') return storageRefusal(this.#storage.reason);
+    if (this.#queue.length >= QUEUE_MAX) {
+      return refuse('overloaded', `${QUEUE_MAX} commands are waiting already; nothing was changed`);
+    }
+    return null;
+  }
+
+  #enqueue<C extends Command>(command: C): Promise<OutcomeOf<C>> {
+    return new Promise((resolve) => {
+      this.#queue.push({ command, answer: resolve as (outcome: Outcome) => void });
+      this.#schedule();
+    });
+  }
+
+  /** After this turn of the event loop, so that all requests that it read share one commit. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#runBatch());
+  }
+
+  #runBatch(): void {
+    this.#scheduled = false;
+    const batch = this.#queue.splice(0, BATCH_MAX);
+    const outcomes: Outcome[] = [];
+    let phase: Phase = 'begin';
+    const { store } = this.#deps;
+    try {
+      store.begin();
+      phase = 'apply';
+      const now = Math.max(this.#deps.now(), store.ledgerMs);
+      for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
+      phase = 'commit';
+      store.commit(now);
+    } catch (error) {
+      this.#failBatch(batch, error, phase);
+      this.#continue();
+      return;
+    }
+    this.#busySinceMs = null;
+    if (this.#storage.state === 'failing') this.#recovered();
+    for (const [index, { answer }] of batch.entries()) answer(outcomes[index]!);
+    this.#continue();
+  }
+
+  /** A defect in one command must not take the others of its batch with it. */
+  #applyOne(command: Command, now: number): Outcome {
+    const { store, log } = this.#deps;
+    let applying = false;
+    try {
+      const decision = decide(store.view, command, now);
+      if (decision.effects.length === 0) return decision.outcome;
+      applying = true;
+      store.apply(decision.effects, now);
+      return decision.outcome;
+    } catch (error) {
+      if (isStorageError(error) || !store.inTransaction) throw error;
+      if (applying) store.undoCommand();
+      log.error({ err: error, command: command.kind }, 'command undone; no money moved');
+      return undone();
+    }
+  }
+
+  #failBatch(batch: Waiting[], error: unknown, phase: Phase): void {
+    const { store, log, now, exit } = this.#deps;
+    store.abandon();
+    const failure = classify(error, phase);
+    switch (failure.kind) {
+      case 'busy':
+        this.#busySinceMs ??= now();
+        if (now() - this.#busySinceMs < BUSY_WAIT_MAX_MS) {
+          this.#queue.unshift(...batch);
+          return;
+        }
+        this.#fail('another process keeps the database locked');
+        answerAll(batch, storageRefusal('another process keeps the database locked'));
+        return;
+      case 'refused':
+        this.#fail(failure.reason);
+        answerAll(batch, storageRefusal(failure.reason));
+        return;
+      case 'defect':
+        log.error({ err: failure.error }, 'a batch failed and was undone; no money moved');
+        answerAll(batch, undone());
+        return;
+      case 'unknown':
+        log.fatal(
+          { err: error, commands: batch.length },
+          'the outcome of a commit is unknown: ending the process so that the next one reads the disk; callers retry with the same ids',
+        );
+        this.#fail(failure.reason);
+        answerAll(
+          batch,
+          refuse(
+            'outcome_unknown',
+            `${failure.reason}: it is not known whether this was applied; ask again with the same id`,
+          ),
+        );
+        exit(1);
+        return;
+    }
+  }
+
+  #continue(): void {
+    if (this.#queue.length === 0) {
+      this.#onIdle?.();
+      return;
+    }
+    if (this.#busySinceMs === null) {
+      this.#schedule();
+      return;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setTimeout(() => this.#runBatch(), BUSY_RETRY_MS);
+  }
+
+  #fail(reason: string): void {
+    const { log, now } = this.#deps;
+    this.#busySinceMs = null;
+    if (this.#storage.state === 'ok') {
+      log.error(
+        { reason },
+        'the ledger cannot be written: new commands are refused, everything acknowledged is safe on disk; make room or repair the disk, the vault goes on by itself',
+      );
+      this.#storage = { state: 'failing', reason, sinceMs: now() };
+    } else {
+      this.#storage = { ...this.#storage, reason };
+    }
+    // What waits was promised nothing yet; probes come again by themselves.
+    const waiting = this.#queue;
+    this.#queue = [];
+    answerAll(waiting, storageRefusal(reason));
+  }
+
+  #recovered(): void {
+    const { log, now } = this.#deps;
+    if (this.#storage.state === 'failing') {
+      log.warn({ down_ms: now() - this.#storage.sinceMs }, 'the ledger can be written again');
+    }
+    this.#storage = { state: 'ok' };
+  }
+}
+
+function answerAll(batch: Waiting[], refusal: Refusal): void {
+  for (const { answer } of batch) answer(refusal);
+}
+
+const undone = (): Refusal =>
+  refuse('internal_error', 'the command failed and was undone; nothing was changed');
+
+const storageRefusal = (reason: string): Refusal =>
+  refuse('storage_unavailable', `${reason}; nothing was changed, try again later`);

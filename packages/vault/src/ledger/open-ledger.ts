@@ -1,0 +1,54 @@
+/** Opens the ledger in a database file, or begins a new one. */
+import type { Database } from 'better-sqlite3';
+import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../audit/action.ts';
+import type { Seal } from '../audit/seal.ts';
+import { StartError } from '../errors.ts';
+import { prepareStatements } from './statements.ts';
+import { LedgerStore } from './store.ts';
+
+export const META_EPOCH = 'ledger_epoch';
+export const META_AUDIT_KEY_ID = 'audit_key_id';
+
+export interface OpenLedger {
+  readonly store: LedgerStore;
+  readonly epoch: string;
+}
+
+/** @param newEpoch used only where the database is new */
+export function openLedger(db: Database, seal: Seal, newEpoch: string, nowMs: number): OpenLedger {
+  const sql = prepareStatements(db);
+  if (!sql.selectMeta.get(META_EPOCH)) beginLedger(db, sql, seal, newEpoch, nowMs);
+  const epoch = sql.selectMeta.get(META_EPOCH)!.value;
+  const keyId = sql.selectMeta.get(META_AUDIT_KEY_ID)?.value;
+  if (keyId !== seal.keyId) {
+    throw new StartError(
+      keyId === 'none'
+        ? 'AUDIT_KEY is set, but this ledger was begun without one: unset it'
+        : 'this ledger was begun with another AUDIT_KEY: set that one',
+    );
+  }
+  return { store: new LedgerStore(db, seal, epoch), epoch };
+}
+
+function beginLedger(
+  db: Database,
+  sql: ReturnType<typeof prepareStatements>,
+  seal: Seal,
+  epoch: string,
+  nowMs: number,
+): void {
+  const facts = JSON.stringify({ ledger_epoch: epoch, audit_key_id: seal.keyId });
+  const row = seal.row('', LEDGER_CHAIN_NAME, 1, nowMs, 'LEDGER_CREATED', facts);
+  sql.begin.run();
+  try {
+    sql.insertMeta.run(META_EPOCH, epoch);
+    sql.insertMeta.run(META_AUDIT_KEY_ID, seal.keyId);
+    sql.insertAudit.run(LEDGER_CHAIN, 1, nowMs, 'LEDGER_CREATED', facts, row);
+    sql.upsertHead.run(LEDGER_CHAIN, 1, row);
+    sql.upsertClock.run(nowMs, seal.clock(nowMs));
+    sql.commit.run();
+  } catch (error) {
+    if (db.inTransaction) sql.rollback.run();
+    throw error;
+  }
+}

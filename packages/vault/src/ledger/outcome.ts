@@ -1,0 +1,63 @@
+/** What each command answers. A refusal is the same for all of them. */
+import type { Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
+import type { Refusal } from '../errors.ts';
+import type { PolicyVersion } from '../policy/spend-policy.ts';
+import type { Command } from './command.ts';
+
+export interface AgentCreated {
+  agentId: string;
+  createdAt: number;
+  /** The same key had created it before; its token was shown then and is not known any more. */
+  replayed: boolean;
+}
+
+export interface AgentDisabled {
+  agentId: string;
+  disabledAt: number;
+}
+
+export interface PolicySet {
+  agentId: string;
+  policy: PolicyVersion;
+}
+
+export interface Credited {
+  agentId: string;
+  amount: Msat;
+  balance: Msat;
+  transactionId: string;
+}
+
+export interface Extended {
+  expires_at: number;
+}
+
+export interface Expired {
+  /** Reservation ids whose holds went back. */
+  expired: string[];
+}
+
+export interface Prolonged {
+  prolonged: number;
+}
+
+export interface Alive {
+  ledgerMs: number;
+}
+
+export interface OutcomeByKind {
+  create_agent: AgentCreated;
+  disable_agent: AgentDisabled;
+  set_policy: PolicySet;
+  credit: Credited;
+  reserve: ReserveAnswer;
+  settle: SettleAnswer;
+  release: ReleaseAnswer;
+  extend: Extended;
+  expire: Expired;
+  prolong: Prolonged;
+  heartbeat: Alive;
+}
+
+export type OutcomeOf<C extends Command> = OutcomeByKind[C['kind']] | Refusal;
+export type Outcome = OutcomeOf<Command>;

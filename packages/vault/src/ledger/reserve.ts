@@ -1,0 +1,175 @@
+import type { Msat, ReserveAnswer } from '@arbstr/shared';
+import { subMsat } from '@arbstr/shared';
+import { type Refusal, refuse } from '../errors.ts';
+import { type Denial, denialOf } from '../policy/spend-policy.ts';
+import {
+  type HeldReservation,
+  type StoredReservation,
+  storedState,
+} from '../reservation/reservation.ts';
+import { canCredit } from './account.ts';
+import type { Reserve } from './command.ts';
+import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { minuteOf } from './spend-window.ts';
+import type { AgentState, AgentToken, LedgerView } from './view.ts';
+
+/**
+ * available → held. The checks stand in the order in which they are answered: who, whether this
+ * was answered before, may the agent do anything, can it pay, do its limits allow it.
+ */
+export function reserve(view: LedgerView, command: Reserve, now: number): Decision<ReserveAnswer> {
+  const token = view.token(command.tokenHash);
+  if (!token || !isUsable(token, now)) return no(invalidToken());
+
+  const known = command.byCorrelation
+    ? view.reservationByCorrelation(token.agentNo, command.correlationId)
+    : view.reservation(command.reservationId);
+  const agent = view.agent(token.agentNo);
+  if (known) return replay(view, known, agent, command);
+
+  if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
+  if (agent.policy === null) return no(policyDenied({ rule: 'no_policy', limit: null }, command));
+  if (agent.available.balance < command.amount) return no(insufficient(agent, command.amount));
+  const spent = view.spent(agent.no, minuteOf(now));
+  const denial = denialOf(agent.policy, command.amount, spent, agent.held.balance);
+  if (denial) return no(policyDenied(denial, command));
+  if (!canCredit(agent.held, command.amount)) {
+    return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
+  }
+
+  return hold(view, agent, command, now);
+}
+
+function hold(
+  view: LedgerView,
+  agent: AgentState,
+  command: Reserve,
+  now: number,
+): Decision<ReserveAnswer> {
+  const { amount } = command;
+  const balanceAfterHold = subMsat(agent.available.balance as Msat, amount);
+  const reservation: HeldReservation = {
+    state: 'held',
+    id: command.reservationId,
+    agentNo: agent.no,
+    coreId: command.coreId,
+    correlationId: command.correlationId,
+    model: command.model,
+    requestedModel: command.requestedModel,
+    byCorrelation: command.byCorrelation,
+    amount,
+    createdAt: now,
+    expiresAt: now + command.holdMs,
+    balanceAfterHold,
+  };
+  const effects: Effect[] = [
+    { effect: 'insert_reservation', reservation },
+    ...transfer('hold', agent.available.id, agent.held.id, amount, reservation.id),
+    {
+      effect: 'audit',
+      chain: agent.no,
+      action: 'RESERVATION_HELD',
+      facts: {
+        reservation_id: reservation.id,
+        amount,
+        expires_at: reservation.expiresAt,
+        correlation_id: reservation.correlationId,
+        model: reservation.model,
+        requested_model: reservation.requestedModel ?? undefined,
+        core_id: reservation.coreId ?? undefined,
+        by_correlation: reservation.byCorrelation || undefined,
+        balance: balanceAfterHold,
+      },
+    },
+  ];
+  return { outcome: answer(view, reservation, agent.id), effects };
+}
+
+/**
+ * A reserve that was answered before: the same request gets the stored answer and the state as it
+ * is now, so that nobody dispatches on a hold that has ended.
+ */
+function replay(
+  view: LedgerView,
+  known: StoredReservation,
+  agent: AgentState,
+  command: Reserve,
+): Decision<ReserveAnswer> {
+  if (known.agentNo === null) {
+    return no(
+      refuse(
+        'already_released',
+        'this reservation was released before it was made; use a new reservation id',
+        storedState(known),
+      ),
+    );
+  }
+  const same =
+    known.agentNo === agent.no &&
+    known.amount === command.amount &&
+    known.correlationId === command.correlationId &&
+    known.model === command.model;
+  if (!same || known.balanceAfterHold === null) {
+    return no(
+      refuse(
+        'idempotency_conflict',
+        'this reservation exists with another content; nothing was changed',
+        storedState(known),
+      ),
+    );
+  }
+  return { outcome: answer(view, known, agent.id), effects: NO_EFFECTS };
+}
+
+function answer(
+  view: LedgerView,
+  reservation: Exclude<StoredReservation, { agentNo: null }>,
+  agentId: string,
+): ReserveAnswer {
+  return {
+    reservation_id: reservation.id,
+    state: reservation.state,
+    agent_id: agentId,
+    remaining_balance_msats: reservation.balanceAfterHold as Msat,
+    expires_at: reservation.expiresAt,
+    ledger_epoch: view.epoch,
+  };
+}
+
+export function isUsable(token: AgentToken, now: number): boolean {
+  if (token.revokedAt !== null && token.revokedAt <= now) return false;
+  return token.expiresAt === null || token.expiresAt > now;
+}
+
+const no = (refusal: Refusal): Decision<ReserveAnswer> => ({
+  outcome: refusal,
+  effects: NO_EFFECTS,
+});
+
+const invalidToken = (): Refusal =>
+  refuse('invalid_token', 'unknown, expired or revoked agent token');
+
+export const agentDisabled = (agentId: string): Refusal =>
+  refuse('agent_disabled', 'the operator has disabled this agent; its money is untouched', {
+    agent_id: agentId,
+  });
+
+function insufficient(agent: AgentState, amount: Msat): Refusal {
+  return refuse(
+    'insufficient_balance',
+    `the agent has ${agent.available.balance} msat available and needs ${amount}; the operator can deposit more`,
+    { current_balance_msats: agent.available.balance, requested_msats: amount },
+  );
+}
+
+function policyDenied(denial: Denial, command: Reserve): Refusal {
+  const message =
+    denial.rule === 'no_policy'
+      ? 'the agent has no spend policy and may spend nothing; the operator can set one'
+      : `${command.amount} msat would exceed the agent's ${denial.rule} of ${denial.limit}`;
+  return refuse('policy_denied', message, {
+    rule: denial.rule,
+    limit_msats: denial.limit,
+    requested_msats: command.amount,
+  });
+}

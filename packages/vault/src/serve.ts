@@ -1,0 +1,79 @@
+/** `serve`: the vault as a process. */
+import { randomBytes } from 'node:crypto';
+import { pino } from 'pino';
+import { loadConfig } from './config/config.ts';
+import { StartError } from './errors.ts';
+import { createVault, type Vault } from './vault.ts';
+
+/** How long a stop may take before the process ends anyway; nothing acknowledged is lost by that. */
+const STOP_MAX_MS = 10_000;
+
+/** Secrets that could reach a log line as part of an object. */
+const REDACTED = [
+  'authorization',
+  '*.authorization',
+  '*.*.authorization',
+  '["x-internal-token"]',
+  '*["x-internal-token"]',
+  '*.*["x-internal-token"]',
+  'agent_token',
+  '*.agent_token',
+  'token',
+  '*.token',
+];
+
+export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
+  const config = loadConfig(environment);
+  const log = pino({
+    level: config.logLevel,
+    base: { service: 'vault' },
+    redact: { paths: REDACTED, censor: '[redacted]' },
+  });
+  const vault = await createVault(config, {
+    clock: { now: Date.now },
+    randomBytes: (length) => randomBytes(length),
+    log,
+    exit: (code) => process.exit(code),
+  });
+  // Before the first request: what was open when the vault went away gets more time.
+  await vault.keeper.start();
+  const address = await listen(vault, config.host, config.port);
+  log.info({ address, database: config.databasePath }, 'vault is serving');
+
+  let stopping = false;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stopping) return;
+      stopping = true;
+      log.info({ signal }, 'vault is stopping');
+      setTimeout(() => {
+        log.error('stopping took too long; ending now, everything acknowledged is on disk');
+        process.exit(1);
+      }, STOP_MAX_MS).unref();
+      vault.close().then(
+        () => {
+          log.info('vault has stopped');
+          process.exit(0);
+        },
+        (error) => {
+          log.error({ err: error }, 'stopping failed');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+async function listen(vault: Vault, host: string, port: number): Promise<string> {
+  try {
+    return await vault.app.listen({ host, port });
+  } catch (error) {
+    await vault.close();
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new StartError(
+      code === 'EADDRINUSE'
+        ? `port ${port} on ${host} is taken: stop what uses it, or set PORT`
+        : `cannot listen on ${host}:${port}: ${message}`,
+    );
+  }
+}

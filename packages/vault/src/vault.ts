@@ -1,0 +1,87 @@
+/** The whole vault on one database file, without a port: what `serve` and the tests compose. */
+import { createIdSource } from '@arbstr/shared';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import type { Logger } from 'pino';
+import { createAgentQueries } from './agent/agent-queries.ts';
+import { buildApp } from './app.ts';
+import { createHistory } from './audit/history.ts';
+import { createSeal } from './audit/seal.ts';
+import type { VaultConfig } from './config/config.ts';
+import { migrate } from './db/migrate.ts';
+import { type Database, openReader, openWriter, prepareFolder } from './db/open.ts';
+import { takeOwnerLock } from './db/owner-lock.ts';
+import type { App } from './http/app-type.ts';
+import { LedgerEngine } from './ledger/engine.ts';
+import { openLedger } from './ledger/open-ledger.ts';
+import type { Clock, RandomBytes } from './ports.ts';
+import { createReservationQueries } from './reservation/reservation-queries.ts';
+import { Keeper } from './worker/keeper.ts';
+
+export interface VaultDeps {
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  readonly log: Logger;
+  /** Ends the process; see LedgerEngine. */
+  readonly exit: (code: number) => void;
+}
+
+export interface Vault {
+  readonly app: App;
+  readonly engine: LedgerEngine;
+  readonly keeper: Keeper;
+  /** The engine's own connection; tests limit it to make a full disk. */
+  readonly writer: Database;
+  /** Finishes what was accepted and lets go of the database. */
+  close(): Promise<void>;
+}
+
+/** Throws StartError where the database cannot be used, with nothing left open. */
+export async function createVault(config: VaultConfig, deps: VaultDeps): Promise<Vault> {
+  const { clock, log } = deps;
+  const newId = createIdSource(clock.now, deps.randomBytes);
+  prepareFolder(config.databasePath);
+  const undo: (() => void)[] = [];
+  try {
+    const lock = takeOwnerLock(config.databasePath);
+    undo.push(() => lock.release());
+    const writer = openWriter(config.databasePath);
+    undo.push(() => writer.close());
+    migrate(writer);
+    const seal = createSeal(config.auditKey);
+    const { store, epoch } = openLedger(writer, seal, newId('ledgerEpoch'), clock.now());
+    const reader = openReader(config.databasePath);
+    undo.push(() => reader.close());
+
+    const engine = new LedgerEngine({ store, now: clock.now, log, exit: deps.exit });
+    const keeper = new Keeper({ engine, clock, log });
+    const db = drizzle(reader);
+    const app = await buildApp({
+      config,
+      engine,
+      agents: createAgentQueries(db),
+      reservations: createReservationQueries(db),
+      history: createHistory(db),
+      epoch,
+      clock,
+      newId,
+      randomBytes: deps.randomBytes,
+      log,
+    });
+    return {
+      app,
+      engine,
+      keeper,
+      writer,
+      async close() {
+        await app.close();
+        await keeper.stop();
+        await engine.close();
+        reader.close();
+        lock.release();
+      },
+    };
+  } catch (error) {
+    for (const step of undo.reverse()) step();
+    throw error;
+  }
+}

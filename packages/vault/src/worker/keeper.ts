@@ -1,0 +1,119 @@
+/**
+ * Keeps time for the ledger: returns holds that nobody ended in time, writes that the vault is
+ * alive, and gives every open hold more time where the vault could not be reached or could not
+ * write: its own absence must end nobody's hold.
+ *
+ *   tick: away too long or disk failing? ▸ prolong ▸ heartbeat where nothing was written lately ▸
+ *         expire what is due, batch after batch
+ */
+import type { Logger } from 'pino';
+import { isRefusal } from '../errors.ts';
+import type { LedgerEngine } from '../ledger/engine.ts';
+import { REPLAY_KEYS_KEPT_MS } from '../ledger/replay-key.ts';
+import type { Clock } from '../ports.ts';
+
+const TICK_MS = 500;
+/** The disk knows the vault's last moment to this precision. */
+const HEARTBEAT_MS = 1_000;
+/** A longer silence than this means that callers could not reach us (a pause, a restart). */
+const AWAY_MS = 5_000;
+/** What a hold gets on top of the absence, so that its core can find us again and extend it. */
+export const GRACE_MS = 60_000;
+/** Holds in one transaction; the rest follows at once in the next. */
+const EXPIRE_BATCH_MAX = 256;
+const FORGET_EVERY_MS = 60_000;
+const FORGET_MAX = 1_000;
+
+export interface KeeperDeps {
+  readonly engine: LedgerEngine;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export class Keeper {
+  readonly #deps: KeeperDeps;
+  /** When the vault was last known to be reachable and able to write. */
+  #lastGoodMs: number;
+  #lastForgotMs = 0;
+  #started = false;
+  #timer: NodeJS.Timeout | null = null;
+  #running: Promise<void> | null = null;
+
+  constructor(deps: KeeperDeps) {
+    this.#deps = deps;
+    this.#lastGoodMs = deps.engine.ledgerMs;
+  }
+
+  /** Before serving: prolongs what was open when the vault went away. Then keeps ticking. */
+  async start(): Promise<void> {
+    await this.tick();
+    this.#timer = setInterval(() => {
+      this.tick().catch((error) => this.#deps.log.error({ err: error }, 'keeper failed'));
+    }, TICK_MS);
+  }
+
+  async stop(): Promise<void> {
+    if (this.#timer) clearInterval(this.#timer);
+    await this.#running;
+  }
+
+  /** One round; a round that is still running is joined, not doubled. */
+  tick(): Promise<void> {
+    this.#running ??= this.#round().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #round(): Promise<void> {
+    const { engine, clock } = this.#deps;
+    const awayMs = Math.max(0, clock.now() - this.#lastGoodMs);
+    const mustProlong = !this.#started || awayMs > AWAY_MS || engine.storage.state === 'failing';
+    if (mustProlong && !(await this.#prolong(awayMs))) return;
+    this.#lastGoodMs = clock.now();
+    if (!(await this.#heartbeat())) return;
+    await this.#expire();
+  }
+
+  async #prolong(awayMs: number): Promise<boolean> {
+    const { engine, log } = this.#deps;
+    const outcome = await engine.probe({ kind: 'prolong', byMs: awayMs + GRACE_MS });
+    if (isRefusal(outcome)) return false;
+    if (outcome.prolonged > 0) {
+      log.info(
+        { holds: outcome.prolonged, away_ms: awayMs },
+        'open holds got more time, because the vault was away',
+      );
+    }
+    this.#started = true;
+    return true;
+  }
+
+  async #heartbeat(): Promise<boolean> {
+    const { engine, clock } = this.#deps;
+    const now = clock.now();
+    const forget = now - this.#lastForgotMs >= FORGET_EVERY_MS;
+    if (!forget && now - engine.ledgerMs < HEARTBEAT_MS) return true;
+    const outcome = await engine.probe({
+      kind: 'heartbeat',
+      replayKeysKeptMs: REPLAY_KEYS_KEPT_MS,
+      replayKeysForgottenMax: FORGET_MAX,
+    });
+    if (isRefusal(outcome)) return false;
+    this.#lastForgotMs = now;
+    return true;
+  }
+
+  async #expire(): Promise<void> {
+    const { engine, log } = this.#deps;
+    for (;;) {
+      const outcome = await engine.execute({ kind: 'expire', holdsMax: EXPIRE_BATCH_MAX });
+      if (isRefusal(outcome) || outcome.expired.length === 0) return;
+      log.warn(
+        { holds: outcome.expired.length, reservation_ids: outcome.expired.slice(0, 20) },
+        'holds expired without a bill; the money is back with the agents',
+      );
+      if (outcome.expired.length < EXPIRE_BATCH_MAX) return;
+    }
+  }
+}
