@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { CORRELATION_ID_PATTERN } from '@arbstr/shared';
-import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Caller } from './auth/caller.ts';
 import { type ChatRouteDeps, chatCompletionsRoute, idHeaders } from './http/chat-completions.ts';
 import {
@@ -36,7 +36,7 @@ export interface AppDeps {
 export function buildApp(deps: AppDeps): FastifyInstance {
   const app = Fastify({
     loggerInstance: deps.log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: deps.bodyLimitBytes,
     keepAliveTimeout: SERVER_LIMITS.keepAliveTimeoutMs,
     requestTimeout: SERVER_LIMITS.requestTimeoutMs,
@@ -52,7 +52,8 @@ export function buildApp(deps: AppDeps): FastifyInstance {
       return typeof given === 'string' && CORRELATION_ID_PATTERN.test(given) ? given : randomUUID();
     },
     clientErrorHandler: answerBrokenRequest,
-    frameworkErrors: (error, _request, reply) => {
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(idHeaders(request.id));
       void writeRefusal(reply, refusalOfError(error, deps.bodyLimitBytes));
     },
   });
