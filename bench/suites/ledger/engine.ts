@@ -1,0 +1,84 @@
+/** The engine as the vault composes it, with one funded agent. */
+import { randomBytes } from 'node:crypto';
+import { createIdSource, msat } from '../../../packages/shared/src/index.ts';
+import { newAgentToken, tokenHash } from '../../../packages/vault/src/agent/token.ts';
+import { createSeal } from '../../../packages/vault/src/audit/seal.ts';
+import { migrate } from '../../../packages/vault/src/db/migrate.ts';
+import { openWriter } from '../../../packages/vault/src/db/open.ts';
+import { isRefusal } from '../../../packages/vault/src/errors.ts';
+import type { Command } from '../../../packages/vault/src/ledger/command.ts';
+import { LedgerEngine } from '../../../packages/vault/src/ledger/engine.ts';
+import { openLedger } from '../../../packages/vault/src/ledger/open-ledger.ts';
+
+type Log = ConstructorParameters<typeof LedgerEngine>[0]['log'];
+
+const DEPOSIT = msat(1_000_000_000_000);
+const HELD = msat(2_500);
+const CHARGED = msat(1_234);
+const MODEL = 'gpt-4o-mini';
+
+/** Resolves with a function that executes the next command: a reserve and its settle in turns. */
+export async function openEngine(path: string): Promise<() => () => Promise<void>> {
+  const db = openWriter(path);
+  migrate(db);
+  const newId = createIdSource(Date.now, randomBytes);
+  const { store } = openLedger(db, createSeal(null), newId('ledgerEpoch'), Date.now());
+  const log = { error: fail, fatal: fail, warn() {}, info() {} } as unknown as Log;
+  const engine = new LedgerEngine({ store, now: Date.now, log, exit: fail });
+
+  async function execute(command: Command): Promise<void> {
+    const outcome = await engine.execute(command);
+    if (isRefusal(outcome)) throw new Error(`${command.kind}: ${outcome.message}`);
+  }
+
+  const agentId = newId('agent');
+  const hash = tokenHash(newAgentToken(randomBytes));
+  const correlationId = 'bench';
+  await execute({
+    kind: 'create_agent',
+    agentId,
+    name: 'bench',
+    metadata: {},
+    token: { id: newId('agentToken'), hash, scopes: ['spend'] },
+    policy: { versionId: newId('policyVersion'), change: {} },
+    correlationId,
+  });
+  const transactionId = newId('transfer');
+  await execute({ kind: 'credit', agentId, amount: DEPOSIT, transactionId, correlationId });
+
+  return () => {
+    let open: string | null = null;
+    return () => {
+      if (open !== null) {
+        const reservationId = open;
+        open = null;
+        return execute({
+          kind: 'settle',
+          reservationId,
+          asked: CHARGED,
+          usage: { tokens_in: 112, tokens_out: 63, provider: 'alpha', latency_ms: 7 },
+          agentId,
+          correlationId,
+          model: MODEL,
+        });
+      }
+      open = newId('reservation');
+      return execute({
+        kind: 'reserve',
+        tokenHash: hash,
+        amount: HELD,
+        correlationId,
+        model: MODEL,
+        requestedModel: MODEL,
+        coreId: 'core_01JBENCH0000000000000000000',
+        reservationId: open,
+        byCorrelation: false,
+        holdMs: 60_000,
+      });
+    };
+  };
+}
+
+function fail(...what: unknown[]): never {
+  throw new Error(`the engine failed: ${JSON.stringify(what)}`);
+}
