@@ -17,11 +17,7 @@ import {
 import { openapi } from './http/openapi.ts';
 import type { VaultParts } from './http/parts.ts';
 import { requestLog } from './http/request-log.ts';
-import { agentRoutes } from './http/routes/agent.ts';
-import { healthRoutes } from './http/routes/health.ts';
-import { internalRoutes } from './http/routes/internal.ts';
-import { operatorAgentRoutes } from './http/routes/operator-agents.ts';
-import { operatorPolicyRoutes } from './http/routes/operator-policy.ts';
+import { vaultRoutes } from './http/routes.ts';
 import { serializerCompiler, validatorCompiler } from './http/validation.ts';
 
 export async function buildApp(parts: VaultParts): Promise<App> {
@@ -53,10 +49,6 @@ export async function buildApp(parts: VaultParts): Promise<App> {
   await app.register(requestLog, { log: parts.log });
   await app.register(openapi);
 
-  await app.register(healthRoutes, parts);
-  await app.register(internalRoutes, { ...parts, prefix: '/internal' });
-  await app.register(operatorAgentRoutes, parts);
-  await app.register(operatorPolicyRoutes, parts);
-  await app.register(agentRoutes, parts);
+  await app.register(vaultRoutes, parts);
   return app;
 }

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import fp from 'fastify-plugin';
-import { jsonSchemaTransform } from 'fastify-type-provider-zod';
+import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import type { App } from './app-type.ts';
 
 /** The API's description, from the same schemas that check requests. Before the routes. */
@@ -25,6 +25,7 @@ export const openapi = fp(
         },
       },
       transform: jsonSchemaTransform,
+      transformObject: jsonSchemaTransformObject,
     });
     app.get('/docs/json', { schema: { hide: true } }, async (_request, reply) =>
       reply.send(app.swagger()),

@@ -12,33 +12,37 @@ import { AUDIT_ACTIONS } from '../audit/action.ts';
 const METADATA_KEYS_MAX = 32;
 export const timeSchema = z.int().meta({ description: 'Unix time in ms' });
 
-/** Answers by status of the codes that a route can give, for OpenAPI. */
+const errorAnswer = z
+  .object({ error: z.looseObject({ code: z.string(), message: z.string() }) })
+  .meta({ id: 'Error', description: 'Details of a refusal stand beside code and message' });
+
+/** What any route can answer. */
+const ALWAYS: readonly VaultErrorCode[] = [
+  'invalid_request',
+  'invalid_json',
+  'request_too_large',
+  'unsupported_media_type',
+  'internal_error',
+  'overloaded',
+  'draining',
+  'storage_unavailable',
+  'outcome_unknown',
+];
+
+/** The refusals that a route can give, by status, for OpenAPI. */
 export function refusals(...codes: VaultErrorCode[]) {
-  const always: VaultErrorCode[] = [
-    'invalid_request',
-    'invalid_json',
-    'request_too_large',
-    'unsupported_media_type',
-    'internal_error',
-    'overloaded',
-    'draining',
-    'storage_unavailable',
-    'outcome_unknown',
-  ];
   const byStatus = new Map<number, VaultErrorCode[]>();
-  for (const code of [...codes, ...always]) {
+  for (const code of [...codes, ...ALWAYS]) {
     const { status } = VAULT_ERRORS[code];
     byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
   }
   return Object.fromEntries(
     [...byStatus].map(([status, named]) => [
       status,
-      z.object({
-        error: z.looseObject({
-          code: z.enum(named as [VaultErrorCode, ...VaultErrorCode[]]),
-          message: z.string(),
-        }),
-      }),
+      {
+        description: named.join(', '),
+        content: { 'application/json': { schema: errorAnswer } },
+      },
     ]),
   );
 }

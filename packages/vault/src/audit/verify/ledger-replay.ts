@@ -1,0 +1,82 @@
+import { META_AUDIT_KEY_ID, META_EPOCH } from '../../ledger/open-ledger.ts';
+import type { Fact } from './chain.ts';
+import { FactsError, optionalText, text } from './facts.ts';
+import type { Lookups, Row } from './lookups.ts';
+import { compareRow, type Report } from './report.ts';
+import type { Totals } from './totals.ts';
+
+/** The ledger's own chain: how it began, and which reservations were forbidden before they came. */
+export class LedgerReplay {
+  readonly #lookups: Lookups;
+  readonly #report: Report;
+  readonly #totals: Totals;
+  readonly #meta: ReadonlyMap<string, string>;
+  #created = false;
+
+  constructor(lookups: Lookups, report: Report, totals: Totals, meta: ReadonlyMap<string, string>) {
+    this.#lookups = lookups;
+    this.#report = report;
+    this.#totals = totals;
+    this.#meta = meta;
+  }
+
+  apply({ seq, action, at, facts }: Fact): void {
+    const what = `ledger: audit row ${seq} (${action})`;
+    try {
+      if (action === 'LEDGER_CREATED') this.#checkMeta(facts);
+      else if (action === 'RESERVATION_FORBIDDEN') this.#checkTombstone(facts, at);
+      else this.#report.add(`${what} is not an action of the ledger`);
+    } catch (error) {
+      if (!(error instanceof FactsError)) throw error;
+      this.#report.add(`${what} cannot be understood: ${error.message}`);
+    }
+  }
+
+  finish(): void {
+    if (!this.#created) this.#report.add('ledger: its audit chain does not say how it began');
+  }
+
+  #checkMeta(facts: Fact['facts']): void {
+    this.#created = true;
+    const expected = {
+      [META_EPOCH]: text(facts, META_EPOCH),
+      [META_AUDIT_KEY_ID]: text(facts, META_AUDIT_KEY_ID),
+    };
+    for (const [key, value] of Object.entries(expected)) {
+      if (this.#meta.get(key) !== value) {
+        this.#report.add(
+          `meta ${key}: is ${this.#meta.get(key) ?? 'missing'}, the audit trail says ${value}`,
+        );
+      }
+    }
+    for (const key of this.#meta.keys()) {
+      if (!(key in expected)) this.#report.add(`meta ${key}: does not belong here`);
+    }
+  }
+
+  #checkTombstone(facts: Fact['facts'], at: number): void {
+    const id = text(facts, 'reservation_id');
+    optionalText(facts, 'reason');
+    this.#totals.reservations++;
+    this.#report.counts.reservations++;
+    const expected: Row = {
+      agent_no: null,
+      core_id: null,
+      correlation_id: null,
+      model: null,
+      requested_model: null,
+      by_correlation: 0,
+      amount: 0,
+      state: 'released',
+      created_at: at,
+      expires_at: at,
+      balance_after_hold: null,
+      ended_at: at,
+      asked: null,
+      charged: null,
+      balance_after_end: null,
+      usage: null,
+    };
+    compareRow(this.#report, `reservation ${id}`, expected, this.#lookups.reservation(id));
+  }
+}

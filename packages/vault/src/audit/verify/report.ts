@@ -1,0 +1,46 @@
+/** What `verify` found. Bounded: a ledger that is wrong everywhere must not fill memory. */
+
+/** Findings kept; more are counted only. */
+const FINDINGS_MAX = 100;
+
+export interface Counts {
+  agents: number;
+  auditRows: number;
+  transfers: number;
+  reservations: number;
+}
+
+export class Report {
+  readonly findings: string[] = [];
+  readonly counts: Counts = { agents: 0, auditRows: 0, transfers: 0, reservations: 0 };
+  total = 0;
+
+  add(finding: string): void {
+    this.total++;
+    if (this.findings.length < FINDINGS_MAX) this.findings.push(finding);
+  }
+}
+
+type Cell = string | number | null;
+
+/** Names the columns in which a stored row differs from what the audit trail says. */
+export function compareRow(
+  report: Report,
+  what: string,
+  expected: Readonly<Record<string, Cell>>,
+  actual: Readonly<Record<string, unknown>> | undefined,
+): void {
+  if (actual === undefined) {
+    report.add(`${what}: the row is missing`);
+    return;
+  }
+  for (const [column, value] of Object.entries(expected)) {
+    if (actual[column] !== value) {
+      report.add(
+        `${what}: ${column} is ${show(actual[column])}, the audit trail says ${show(value)}`,
+      );
+    }
+  }
+}
+
+const show = (value: unknown): string => (value === null ? 'null' : String(value));
