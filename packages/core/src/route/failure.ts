@@ -60,7 +60,8 @@ export function parseRetryAfter(
   if (text === undefined) return null;
   const trimmed = text.trim();
   if (/^\d{1,9}$/.test(trimmed)) return Math.min(Number(trimmed), RETRY_AFTER_SECS_MAX);
-  const atMs = Date.parse(trimmed);
+  // Date.parse alone takes almost anything, "-5" for one.
+  const atMs = /^[A-Za-z]{3,9},? .* GMT$/.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
   if (Number.isNaN(atMs)) return null;
   return Math.min(Math.max(0, Math.ceil((atMs - nowMs) / 1000)), RETRY_AFTER_SECS_MAX);
 }

@@ -1,0 +1,223 @@
+import { msat } from '@arbstr/shared';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { mockConfig } from '../../src/config/mock.ts';
+import type { Offer, ProviderConfig } from '../../src/config/types.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
+import { type ChooseInput, choose } from '../../src/route/choose.ts';
+import { estimatePrompt } from '../../src/tokens/prompt.ts';
+
+const template = mockConfig().providers[0]!;
+const MODEL = 'gpt-4o';
+
+interface Seller extends Partial<Omit<ProviderConfig, 'offers'>> {
+  readonly name: string;
+  readonly offer?: Partial<Offer>;
+  /** msat per token, in and out. */
+  readonly input?: number;
+  readonly output?: number;
+  readonly feeMsat?: number;
+}
+
+function seller({
+  offer,
+  input = 8,
+  output = 8,
+  feeMsat = 0,
+  ...provider
+}: Seller): ProviderConfig {
+  const rates = {
+    inputMsatPerMtok: input * 1e6,
+    outputMsatPerMtok: output * 1e6,
+    cachedInputMsatPerMtok: null,
+    baseFeeMsat: msat(feeMsat),
+  };
+  const base = template.offers.get(MODEL)!;
+  const model = offer?.model ?? MODEL;
+  return {
+    ...template,
+    ...provider,
+    offers: new Map([[model, { ...base, model, rates, providerRates: rates, ...offer }]]),
+  };
+}
+
+interface Wish {
+  body?: object;
+  sellers: ProviderConfig[];
+  billing?: ChooseInput['billing'];
+  open?: string[];
+  busy?: string[];
+  maxAttempts?: number;
+  outputExpectation?: number;
+}
+
+function chosen(wish: Wish) {
+  const body = { model: MODEL, messages: [{ role: 'user', content: 'hi' }], ...wish.body };
+  const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
+  if (!parsed.ok) throw new Error(parsed.error.message);
+  return choose({
+    request: parsed.request,
+    providers: wish.sellers,
+    prompt: estimatePrompt(body),
+    outputExpectation: wish.outputExpectation ?? 256,
+    billing: wish.billing === undefined ? { defaultReserveTokens: 4096 } : wish.billing,
+    maxAttempts: wish.maxAttempts ?? 4,
+    availability: {
+      allows: (name) => !(wish.open ?? []).includes(name),
+      inFlight: (name) => ((wish.busy ?? []).includes(name) ? 1e9 : 0),
+      nextTryMs: () => 1_005_000,
+    },
+    nowMs: 1_000_000,
+  });
+}
+
+function candidates(wish: Wish) {
+  const choice = chosen(wish);
+  if (choice.kind === 'refused') throw new Error(choice.message);
+  return choice;
+}
+const names = (wish: Wish) => candidates(wish).candidates.map(({ provider }) => provider.name);
+
+describe('choose', () => {
+  it('puts the cheapest for this request first, and ties by name', () => {
+    const sellers = [
+      seller({ name: 'b', input: 8 }),
+      seller({ name: 'a', input: 8 }),
+      seller({ name: 'c', input: 7 }),
+    ];
+    expect(names({ sellers })).toEqual(['c', 'a', 'b']);
+  });
+
+  it('knows that a long prompt and a long answer have different cheapest sellers', () => {
+    const sellers = [
+      seller({ name: 'reads', input: 1, output: 20 }),
+      seller({ name: 'writes', input: 10, output: 2 }),
+    ];
+    const long = { messages: [{ role: 'user', content: 'word '.repeat(5_000) }], max_tokens: 10 };
+    expect(names({ sellers, body: long })[0]).toBe('reads');
+    expect(names({ sellers })[0]).toBe('writes');
+  });
+
+  it('counts a base fee per request in msat, not per token', () => {
+    const sellers = [
+      seller({ name: 'fee', input: 1, output: 1, feeMsat: 1_000_000 }),
+      seller({ name: 'plain' }),
+    ];
+    expect(names({ sellers })[0]).toBe('plain');
+  });
+
+  it('reserves the worst of the candidates that may be tried, and no other', () => {
+    const sellers = [
+      seller({ name: 'a', output: 8 }),
+      seller({ name: 'b', output: 12 }),
+      seller({ name: 'c', output: 1000 }),
+    ];
+    const body = { max_tokens: 100 };
+    const two = candidates({ sellers, body, maxAttempts: 2 });
+    const three = candidates({ sellers, body, maxAttempts: 3 });
+    expect(two.ceilingMsat).toBeLessThan(100 * 1000);
+    expect(three.ceilingMsat).toBeGreaterThan(100 * 1000);
+    expect(candidates({ sellers, body, open: ['c'] }).ceilingMsat).toBe(two.ceilingMsat);
+  });
+
+  it('covers n choices, both spellings of the bound, and images', () => {
+    const sellers = [seller({ name: 'a', input: 0, output: 1 })];
+    const bound = (body: object) => candidates({ sellers, body }).ceilingMsat;
+    expect(bound({ max_tokens: 100 })).toBe(100);
+    expect(bound({ max_completion_tokens: 100 })).toBe(100);
+    expect(bound({ max_tokens: 100, n: 3 })).toBe(300);
+    expect(bound({ max_tokens: 10, max_completion_tokens: 100 })).toBe(100);
+    const image = { type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } };
+    const seen = candidates({
+      sellers: [seller({ name: 'a', input: 1, output: 0 })],
+      body: { messages: [{ role: 'user', content: [image] }] },
+    });
+    expect(seen.estimatedInputTokens).toBeGreaterThanOrEqual(1600);
+    expect(seen.estimatedInputTokens).toBeLessThan(1700);
+  });
+
+  it('bounds the output itself where the caller did not, in the spelling that the model takes', () => {
+    const bound = (offer: Partial<Offer>, model = MODEL) => {
+      const [{ outputBound, sendBoundAs }] = candidates({
+        sellers: [seller({ name: 'a', offer: { ...offer, model } })],
+        body: { model },
+      }).candidates;
+      return [outputBound, sendBoundAs];
+    };
+    expect(bound({})).toEqual([4096, 'max_tokens']);
+    expect(bound({ maxOutputTokens: 1000 })).toEqual([1000, 'max_tokens']);
+    expect(bound({ contextWindow: 500 })[0]).toBeLessThan(500);
+    expect(bound({}, 'o3-mini')).toEqual([4096, 'max_completion_tokens']);
+    expect(bound({}, 'openai/gpt-5-mini')).toEqual([4096, 'max_completion_tokens']);
+    const [own] = candidates({
+      sellers: [seller({ name: 'a' })],
+      body: { max_tokens: 7 },
+    }).candidates;
+    expect(own).toMatchObject({ outputBound: 7, sendBoundAs: null });
+  });
+
+  it('bounds nothing in free mode', () => {
+    const [first] = candidates({ sellers: [seller({ name: 'a' })], billing: null }).candidates;
+    expect(first).toMatchObject({ outputBound: null, sendBoundAs: null });
+  });
+
+  it.each<[string, Wish, object]>([
+    [
+      'nobody serves the model',
+      { sellers: [seller({ name: 'a', offer: { model: 'other' } })] },
+      { code: 'model_not_found', status: 404 },
+    ],
+    [
+      'all are paused',
+      { sellers: [seller({ name: 'a' })], open: ['a'] },
+      { code: 'no_healthy_provider', retryAfterSecs: 5 },
+    ],
+    ['all are full', { sellers: [seller({ name: 'a' })], busy: ['a'] }, { code: 'overloaded' }],
+    [
+      'a price-changing parameter',
+      { sellers: [seller({ name: 'a' })], body: { service_tier: 'priority' } },
+      { code: 'unsupported_parameter', param: 'service_tier' },
+    ],
+    [
+      'a prompt over the context window',
+      {
+        sellers: [seller({ name: 'a', offer: { contextWindow: 5 } })],
+        body: { messages: [{ role: 'user', content: 'word '.repeat(50) }] },
+      },
+      { code: 'context_length_exceeded' },
+    ],
+    [
+      'tools that nobody takes',
+      {
+        sellers: [seller({ name: 'a', offer: { supports: new Set() } })],
+        body: { tools: [{ type: 'function', function: { name: 'f' } }] },
+      },
+      { code: 'invalid_request', param: 'tools' },
+    ],
+  ])('refuses where %s', (_what, wish, refusal) => {
+    expect(chosen(wish)).toMatchObject({ kind: 'refused', ...refusal });
+  });
+
+  it('lets price-changing parameters pass in free mode and where they are allowed', () => {
+    const body = { service_tier: 'priority' };
+    expect(names({ sellers: [seller({ name: 'a' })], body, billing: null })).toEqual(['a']);
+    const sellers = [seller({ name: 'a' }), seller({ name: 'b', allowParams: ['service_tier'] })];
+    expect(names({ sellers, body })).toEqual(['b']);
+  });
+
+  it('orders totally: the same answer whatever the order of the configuration', () => {
+    const price = fc.integer({ min: 0, max: 5 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(price, price), { minLength: 1, maxLength: 6 }),
+        fc.context(),
+        (prices) => {
+          const sellers = prices.map(([input, output], i) =>
+            seller({ name: `p${i}`, input, output }),
+          );
+          expect(names({ sellers: [...sellers].reverse() })).toEqual(names({ sellers }));
+        },
+      ),
+    );
+  });
+});
