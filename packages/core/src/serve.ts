@@ -27,11 +27,19 @@ const PRUNE_EVERY_MS = 3_600_000;
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
 const PRUNE_ROWS_MAX = 10_000;
 
+/** Nothing here should ever be logged; this catches the line that forgets it. */
+const REDACTED = [
+  'authorization',
+  '*.authorization',
+  '*.headers.authorization',
+  'agent_token',
+  'api_key',
+];
+
 export function createLog(level: string): Logger {
-  return pino({
-    level,
-    redact: ['authorization', '*.authorization', 'headers.authorization', 'agent_token', 'api_key'],
-  });
+  // Not synchronous: a slow terminal or log collector must not stop the event loop.
+  const destination = pino.destination({ dest: 1, sync: false });
+  return pino({ level, base: { service: 'core' }, redact: REDACTED }, destination);
 }
 
 /** Throws StorageError, NewerDatabaseError, or node's EADDRINUSE where the port is taken. */

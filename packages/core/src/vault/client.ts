@@ -50,12 +50,16 @@ export function createVaultClient(options: VaultClientOptions): Vault {
     path: string,
     body: unknown,
     schema: z.ZodType<T>,
+    correlationId?: string,
   ): Promise<VaultReply<T>> {
     try {
       const answer = await pool.request({
         method,
         path: prefix + path,
-        headers,
+        headers:
+          correlationId === undefined
+            ? headers
+            : { ...headers, [HEADERS.requestId]: correlationId },
         body: body === undefined ? null : JSON.stringify(body),
       });
       return classify(answer.statusCode, await answer.body.text(), schema);
@@ -82,8 +86,10 @@ export function createVaultClient(options: VaultClientOptions): Vault {
           core_id: options.coreId,
         },
         reserveAnswerSchema,
+        command.correlationId,
       ),
-    settle: (command) => call('POST', '/internal/settle', command, settleAnswerSchema),
+    settle: (command) =>
+      call('POST', '/internal/settle', command, settleAnswerSchema, command.correlation_id),
     release: (reservationId, reason) =>
       call(
         'POST',
