@@ -83,12 +83,7 @@ export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<A
     armFirst(abort, order);
     let reply = await send(deps, order, order.body, abort);
     let error = await refusalOf(reply);
-    if (
-      error !== null &&
-      order.streaming &&
-      error.status === 400 &&
-      namesStreamOptions(error.error)
-    ) {
+    if (error !== null && refusesUsageRequest(error, order)) {
       reply = await send(deps, order, order.plainBody(), abort);
       error = await refusalOf(reply);
     }
@@ -164,6 +159,14 @@ function send(
 interface RefusedReply {
   readonly status: number;
   readonly error: UpstreamError;
+}
+
+/** OpenAI's servers say 400 to a parameter that they do not know, Mistral's 422. */
+function refusesUsageRequest(
+  { status, error }: RefusedReply,
+  { streaming }: AttemptOrder,
+): boolean {
+  return streaming && (status === 400 || status === 422) && namesStreamOptions(error);
 }
 
 /** Reads the body of an answer that is an error; null where it is none. */
@@ -331,7 +334,7 @@ function judgeFirst(
     const json = parseJson(event.data);
     if (json === undefined)
       return { kind: 'not_a_completion', message: 'the first event is not JSON' };
-    const kind = probe.observe(json);
+    const kind = event.event === 'error' ? 'error' : probe.observe(json);
     if (kind === 'error') {
       return {
         kind: 'error_in_answer',

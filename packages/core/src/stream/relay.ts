@@ -10,7 +10,7 @@
 import type { ClientStream } from '../ports.ts';
 import { type LiveStream, parseJson } from '../route/attempt.ts';
 import { createMeter, type Meter } from './meter.ts';
-import { type SseEvent, SseEventTooLargeError } from './sse.ts';
+import { closed, type SseEvent, SseEventTooLargeError } from './sse.ts';
 
 export type StreamEnd =
   /** Every choice finished, or the provider said [DONE]. */
@@ -80,11 +80,13 @@ async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEn
         return await relaying.pass(splitter.push(chunk.bytes));
       } catch (error) {
         if (!(error instanceof SseEventTooLargeError)) throw error;
-        return { kind: 'broken', message: error.message, timedOut: false };
+        const end = await relaying.pass(error.events);
+        return end ?? { kind: 'broken', message: error.message, timedOut: false };
       }
     case 'end': {
       const rest = splitter.end();
-      const end = rest === null ? null : await relaying.pass([rest]);
+      // A provider that forgot the last line break meant the event; ours must not be glued to it.
+      const end = rest === null ? null : await relaying.pass([{ ...rest, raw: closed(rest.raw) }]);
       return end ?? endWithoutDone(order, relaying.meter);
     }
     case 'failed':
@@ -145,7 +147,8 @@ function createRelaying(order: RelayOrder): Relaying {
         timedOut: false,
       };
     }
-    switch (meter.observe(json)) {
+    const kind = event.event === 'error' ? 'error' : meter.observe(json);
+    switch (kind) {
       case 'error':
         return {
           kind: 'broken',

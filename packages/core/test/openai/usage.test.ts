@@ -100,6 +100,17 @@ const DIALECTS: readonly [name: string, reported: unknown, expected: Usage][] = 
     usage(328, 256, 52, 32),
   ],
   [
+    'Responses API, with the fields of Anthropic mirrored',
+    {
+      input_tokens: 328,
+      input_tokens_details: { cached_tokens: 256 },
+      cache_read_input_tokens: 256,
+      cache_creation_input_tokens: 10,
+      output_tokens: 52,
+    },
+    usage(328, 256, 52, 0),
+  ],
+  [
     'Routstr, with its bill',
     {
       prompt_tokens: 19,

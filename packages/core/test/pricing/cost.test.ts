@@ -1,3 +1,4 @@
+import { MSAT_MAX, msat } from '@arbstr/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ceilingOf } from '../../src/pricing/ceiling.ts';
@@ -14,6 +15,8 @@ const used = (inputTokens: number, outputTokens: number, cachedInputTokens = 0) 
 });
 const fromOracle = ({ input, cached, output }: OracleUsage) =>
   used(Number(input), Number(output), Number(cached));
+
+const most = msat(MSAT_MAX);
 
 describe('costOf', () => {
   it('is what an independent computation says, for rates and usage of any size', () => {
@@ -57,6 +60,7 @@ describe('costOf', () => {
     ['2^53 tokens', rates(1, 0), used(Number.MAX_SAFE_INTEGER, 0), 9_007_199_254_741],
     ['more than there is', rates(1e12, 0), used(Number.MAX_SAFE_INTEGER, 0), 2 ** 53 - 1],
     ['a bound of 128 times 2^53', rates(0, 0.001), used(0, 2 ** 60), 1_152_921_504_607],
+    ['a base fee that is all there is', { ...rates(1, 0), baseFeeMsat: most }, used(9, 0), most],
     ['more cached than read', rates(8000, 0, { cached: 4000 }), used(10, 0, 11), 40],
   ])('of %s', (_, at, usage, msat) => {
     expect(costOf(at, usage)).toBe(msat);
