@@ -11,7 +11,10 @@ import type {
 import { requests } from './schema.ts';
 import type { Writer } from './writer.ts';
 
-/** Writes ride with the journal's group commit; reads are everyday queries. */
+/**
+ * Writes ride with the journal's group commit; reads are everyday queries, before which what still
+ * waits is written: who has just had an answer finds its row.
+ */
 export function createRequestLog(
   db: Database.Database,
   writer: Writer,
@@ -27,8 +30,9 @@ export function createRequestLog(
     append(row) {
       void writer.lasting(() => insert.run(...valuesOf(row)));
     },
-    find: (correlationId, agentId) =>
-      orm
+    find(correlationId, agentId) {
+      writer.flush();
+      return orm
         .select()
         .from(requests)
         .where(
@@ -39,8 +43,12 @@ export function createRequestLog(
         )
         .orderBy(desc(requests.seq))
         .limit(1)
-        .get(),
-    list: (filter) => listRequests(orm, filter),
+        .get();
+    },
+    list(filter) {
+      writer.flush();
+      return listRequests(orm, filter);
+    },
   };
 }
 

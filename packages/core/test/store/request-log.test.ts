@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { msat } from '@arbstr/shared';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { RequestLog, RequestQueries, RequestRow } from '../../src/ports.ts';
+import { openStore, type Store } from '../../src/store/open.ts';
+import { createRequestLog } from '../../src/store/request-log.ts';
+import { createWriter, type Writer } from '../../src/store/writer.ts';
+
+let dir: string;
+let store: Store;
+let writer: Writer;
+let log: RequestLog & RequestQueries;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'arbstr-'));
+  store = openStore(join(dir, 'core.db'));
+  writer = createWriter(store.db, () => {});
+  log = createRequestLog(store.db, writer);
+});
+
+afterEach(() => {
+  writer.close();
+  store.close();
+  rmSync(dir, { recursive: true });
+});
+
+function rowOf(correlationId: string): RequestRow {
+  return {
+    correlationId,
+    reservationId: null,
+    agentId: 'ag_1',
+    timestampMs: 1_000,
+    requestedModel: 'gpt-4o',
+    model: 'gpt-4o',
+    provider: 'alpha',
+    tier: 'standard',
+    streaming: false,
+    status: 200,
+    errorCode: null,
+    errorMessage: null,
+    ending: 'answered',
+    inputTokens: 1,
+    cachedInputTokens: 0,
+    outputTokens: 1,
+    estimated: false,
+    disbelieved: false,
+    costMsat: msat(16),
+    providerCostMsat: msat(16),
+    heldMsat: msat(100),
+    attempts: '',
+    latencyMs: 5,
+    firstByteMs: 2,
+  };
+}
+
+const everything = {
+  agentId: 'ag_1',
+  sinceMs: 0,
+  untilMs: 2_000,
+  sort: 'timestamp',
+  order: 'desc',
+  offset: 0,
+  limit: 20,
+} as const;
+
+it('finds a row in the same turn of the event loop in which it was appended', () => {
+  log.append(rowOf('first'));
+  expect(log.find('first', 'ag_1')).toMatchObject({ costMsat: 16 });
+  log.append(rowOf('second'));
+  expect(log.list(everything).rows.map(({ correlationId }) => correlationId)).toEqual([
+    'second',
+    'first',
+  ]);
+});
+
+it('gives nobody the row of another agent', () => {
+  log.append(rowOf('first'));
+  expect(log.find('first', 'ag_2')).toBeUndefined();
+  expect(log.find('first', null)).toBeDefined();
+});
