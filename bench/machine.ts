@@ -1,21 +1,21 @@
 /** What the figures were measured on, and what of it the harness uses. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 
 /**
- * On the repository's own disk and ignored by git. The system's temporary folder is often memory,
- * where a durable commit costs nothing.
+ * On the repository's own disk: the system's temporary folder is often memory, where a durable
+ * commit costs nothing. Ignored by git.
  */
-export const CACHE_FOLDER = join(ROOT, 'node_modules', '.cache', 'arbstr-bench');
+export const WORK_FOLDER = join(ROOT, 'bench', '.work');
 
 /** An empty folder for one run's databases and logs. */
-export function makeWorkFolder(): string {
-  const folder = join(CACHE_FOLDER, `run-${process.pid}`);
+export function makeRunFolder(): string {
+  const folder = join(WORK_FOLDER, `run-${process.pid}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   return folder;
@@ -57,11 +57,13 @@ export interface Machine {
   readonly commit: string;
   readonly date: string;
   readonly pinned: boolean;
+  /** Of the last minute, processes: what else runs here. */
+  readonly loadAverage: number;
 }
 
 export function describeMachine(): Machine {
-  mkdirSync(CACHE_FOLDER, { recursive: true });
-  const fileSystem = statfsSync(CACHE_FOLDER).type;
+  mkdirSync(WORK_FOLDER, { recursive: true });
+  const fileSystem = statfsSync(WORK_FOLDER).type;
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
     cores: cpus().length,
@@ -72,6 +74,7 @@ export function describeMachine(): Machine {
     commit: commit(),
     date: new Date().toISOString(),
     pinned: canPin,
+    loadAverage: loadavg()[0]!,
   };
 }
 

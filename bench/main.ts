@@ -3,10 +3,12 @@
  * cost, in the same run. Everything runs on this machine, talks to 127.0.0.1 only, and is ended.
  */
 import { rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { killChildren, stopChildren } from './child.ts';
 import { startGenerator } from './load/generator.ts';
-import { describeMachine, makeWorkFolder } from './machine.ts';
+import { describeMachine, makeRunFolder } from './machine.ts';
+import { profileTexts } from './profile.ts';
 import { jsonOf, machineText, type Row, tableOf } from './report.ts';
 import { core } from './suites/core.ts';
 import { ledger } from './suites/ledger.ts';
@@ -21,7 +23,9 @@ Usage: npx pnpm@12 bench [options]
 
   --only NAME  one of ${SUITES.map(({ name }) => name).join(', ')}
   --json FILE  also write the rows as JSON
-  --quick      about a minute instead of six
+  --quick      a minute or two instead of six
+  --profile D  also write CPU profiles of what is measured into folder D, and say what they show;
+               a profiled process is slower
   --help       this text
 `;
 
@@ -29,6 +33,7 @@ interface Options {
   readonly suites: readonly Suite[];
   readonly jsonPath: string | undefined;
   readonly quick: boolean;
+  readonly profileFolder: string | undefined;
 }
 
 /** null = help was asked for. Throws where an option is wrong. */
@@ -40,6 +45,7 @@ function readOptions(args: readonly string[]): Options | null {
       only: { type: 'string' },
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      profile: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -49,11 +55,12 @@ function readOptions(args: readonly string[]): Options | null {
     const names = SUITES.map(({ name }) => name).join(', ');
     throw new Error(`there is no benchmark ${values.only}; there are ${names}`);
   }
-  return { suites, jsonPath: values.json, quick: values.quick };
+  const profileFolder = values.profile === undefined ? undefined : resolve(values.profile);
+  return { suites, jsonPath: values.json, quick: values.quick, profileFolder };
 }
 
-async function bench({ suites, jsonPath, quick }: Options): Promise<void> {
-  const folder = makeWorkFolder();
+async function bench({ suites, jsonPath, quick, profileFolder }: Options): Promise<void> {
+  const folder = makeRunFolder();
   process.on('exit', () => {
     killChildren();
     rmSync(folder, { recursive: true, force: true });
@@ -62,11 +69,12 @@ async function bench({ suites, jsonPath, quick }: Options): Promise<void> {
   const rows: Row[] = [];
   for (const suite of suites) {
     const generator = startGenerator(folder);
-    const run: Run = { folder, generator, quick, say };
+    const run: Run = { folder, generator, quick, profileFolder, say };
     rows.push(...(await suite.measure(run)));
     await stopChildren();
   }
   print(`\n${tableOf(rows)}\n`);
+  if (profileFolder !== undefined) print(profileTexts(profileFolder).join('\n\n'));
   if (jsonPath !== undefined) writeFileSync(jsonPath, jsonOf(rows));
 }
 

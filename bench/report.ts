@@ -58,14 +58,23 @@ export function jsonOf(rows: readonly Row[]): string {
   return `${JSON.stringify(plain, null, 2)}\n`;
 }
 
+/** Load average of the minute before, below which a machine is taken to have nothing else to do. */
+const QUIET_LOAD = 0.5;
+
 export function machineText(machine: Machine): string {
-  const { cpu, cores, memoryGib, system, fileSystem, node, commit, date, pinned } = machine;
+  const { cpu, cores, memoryGib, system, fileSystem, node, commit, date, pinned, loadAverage } =
+    machine;
   return [
     `${cores} × ${cpu}, ${memoryGib} GiB, ${system}, ${fileSystem}`,
     `Node ${node}, commit ${commit}, ${date}`,
     pinned
       ? 'what is measured has core 0 for itself; load, provider and vault share core 1'
       : 'processes are not pinned to cores here, so figures depend on the scheduler',
+    ...(loadAverage > QUIET_LOAD
+      ? [
+          `BUSY: load average ${loadAverage.toFixed(1)} before the run; expect worse figures, widely spread`,
+        ]
+      : []),
   ].join('\n');
 }
 

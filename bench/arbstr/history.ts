@@ -19,7 +19,7 @@ import {
 import { join } from 'node:path';
 import { messageOf, startChild } from '../child.ts';
 import type { Payer } from '../load/job.ts';
-import { CACHE_FOLDER, MEASURED_CORE, ROOT } from '../machine.ts';
+import { MEASURED_CORE, ROOT, WORK_FOLDER } from '../machine.ts';
 import { verifyBooks } from './vault.ts';
 
 /** Who pays, in new and in old databases alike. */
@@ -46,7 +46,7 @@ export async function prepareHistory(
   folder: string,
   say: (line: string) => void,
 ): Promise<History> {
-  const kept = join(CACHE_FOLDER, `history-${reservations}-${fingerprint()}`);
+  const kept = join(WORK_FOLDER, `history-${reservations}-${fingerprint()}`);
   if (!existsSync(kept)) await makeHistory(reservations, kept, folder, say);
   const databasePath = join(folder, `history-${reservations}.db`);
   copyFileSync(join(kept, DATABASE), databasePath, constants.COPYFILE_FICLONE);
@@ -85,9 +85,9 @@ async function makeHistory(
 
 /** Those of older code. */
 function forgetOthers(reservations: number): void {
-  for (const name of readdirSync(CACHE_FOLDER)) {
+  for (const name of readdirSync(WORK_FOLDER)) {
     if (name.startsWith(`history-${reservations}-`)) {
-      rmSync(join(CACHE_FOLDER, name), { recursive: true, force: true });
+      rmSync(join(WORK_FOLDER, name), { recursive: true, force: true });
     }
   }
 }

@@ -6,8 +6,10 @@ import { countPrompt } from '../../packages/core/src/tokens/prompt.ts';
 import { startCore, untilDelivered } from '../arbstr/core.ts';
 import { createAgents, startVault, verifyBooks } from '../arbstr/vault.ts';
 import type { Child } from '../child.ts';
+import { DISK_MS, diskContender } from '../disk.ts';
 import { type Load, measureLoad } from '../load/measure.ts';
 import { MEASURED_CORE, OTHER_CORE } from '../machine.ts';
+import { profileArgs } from '../profile.ts';
 import { type AnswerKind, chatBody, longQuestion } from '../prompts.ts';
 import type { Row } from '../report.ts';
 import { type Contender, interleave, type Rounds } from '../rounds.ts';
@@ -69,7 +71,9 @@ export const core: Suite = {
     for (const scene of scenes(quick)) {
       const { name, connections, plan } = scene;
       say(`core: ${name}, c=${connections}`);
-      const rounds = await interleave(plan.rounds, contenders(run, gateways, scene));
+      const disk = connections === ALONE ? [diskContender(run.folder, DISK_MS)] : [];
+      const all = [...disk, ...contenders(run, gateways, scene)];
+      const rounds = await interleave(plan.rounds, all);
       rows.push(...rowsOf(scene, rounds));
     }
     for (const { name, child } of gateways) rows.push(...memoryRow(name, child.rssMib()));
@@ -85,7 +89,7 @@ function rowsOf({ name, connections }: Scene, rounds: Rounds): Row[] {
   return [...rateRows(name, connections, rounds), ...cpuRows(name, connections, rounds)];
 }
 
-async function startAll({ folder }: Run) {
+async function startAll({ folder, profileFolder }: Run) {
   const provider = await startServer(
     'provider',
     OTHER_CORE,
@@ -95,11 +99,26 @@ async function startAll({ folder }: Run) {
     ),
   );
   const proxy = await startServer('proxy', MEASURED_CORE, folder, [String(provider.port)]);
-  const vault = await startVault({ name: 'vault', core: OTHER_CORE, folder });
+  const vault = await startVault({
+    name: 'vault',
+    core: OTHER_CORE,
+    folder,
+    nodeArgs: profileArgs(profileFolder, 'vault'),
+  });
   const [agent] = await createAgents(vault, 1);
   const on = { core: MEASURED_CORE, folder, providerPort: provider.port };
-  const free = await startCore({ ...on, name: 'free', vault: null });
-  const billed = await startCore({ ...on, name: 'billed', vault });
+  const free = await startCore({
+    ...on,
+    name: 'free',
+    vault: null,
+    nodeArgs: profileArgs(profileFolder, 'free'),
+  });
+  const billed = await startCore({
+    ...on,
+    name: 'billed',
+    vault,
+    nodeArgs: profileArgs(profileFolder, 'billed'),
+  });
 
   const gateways: Gateway[] = [
     { name: 'direct', token: 'bench', ...provider, cpu: {} },

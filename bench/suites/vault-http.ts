@@ -7,9 +7,11 @@ import { createIdSource } from '../../packages/shared/src/index.ts';
 import { AGENTS, prepareHistory } from '../arbstr/history.ts';
 import { createAgents, startVault, verifyBooks } from '../arbstr/vault.ts';
 import type { Child } from '../child.ts';
+import { DISK_MS, diskContender } from '../disk.ts';
 import type { Payer, Turns } from '../load/job.ts';
 import { type Load, measureLoad } from '../load/measure.ts';
 import { MEASURED_CORE } from '../machine.ts';
+import { profileArgs } from '../profile.ts';
 import { type Row, rowAgainst } from '../report.ts';
 import { type Contender, interleave, type Rounds } from '../rounds.ts';
 import { startServer } from '../servers/serve.ts';
@@ -42,7 +44,7 @@ export const vaultHttp: Suite = {
     const histories = quick ? HISTORIES.quick : HISTORIES.full;
     const echo = await startEcho(folder);
     const vaults: (Target & { databasePath: string })[] = [];
-    for (const reservations of histories) vaults.push(await startAged(reservations, folder, say));
+    for (const reservations of histories) vaults.push(await startAged(reservations, run));
     const targets = [echo, ...vaults];
     const { loaded, alone } = quick ? PLANS.quick : PLANS.full;
 
@@ -51,7 +53,8 @@ export const vaultHttp: Suite = {
       await measureLoad(run.generator, load(target, LOADED, WARM_UP_MS));
     say(`vault-http: ${LOADED} connections, then one`);
     const c64 = await interleave(loaded.rounds, contenders(run, targets, LOADED, loaded));
-    const c1 = await interleave(alone.rounds, contenders(run, targets, 1, alone));
+    const disk = diskContender(folder, DISK_MS);
+    const c1 = await interleave(alone.rounds, [disk, ...contenders(run, targets, 1, alone)]);
 
     const names = vaults.map(({ name }) => name);
     for (const { child } of targets) await child.stop();
@@ -60,6 +63,7 @@ export const vaultHttp: Suite = {
     return [
       ...throughputRows(c64, names),
       ...latencyRows(c64, names, 'c64'),
+      { name: 'vault-http/c1/one durable write', value: c1.of('disk', 'p50'), unit: 'ms' },
       ...latencyRows(c1, names, 'c1'),
     ];
   },
@@ -74,13 +78,14 @@ async function startEcho(folder: string): Promise<Target> {
   return { name: 'echo', child, port, turns: { kind: 'pairs', internalToken, agents } };
 }
 
-async function startAged(reservations: number, folder: string, say: Run['say']) {
-  const name = `vault@${reservations.toExponential(0).replace('e+', 'e')}`;
+async function startAged(reservations: number, { folder, say, profileFolder }: Run) {
+  const name = `vault@${reservations === 0 ? 0 : reservations.toExponential(0).replace('+', '')}`;
   const history = reservations === 0 ? null : await prepareHistory(reservations, folder, say);
   const vault = await startVault({
     name,
     core: MEASURED_CORE,
     folder,
+    nodeArgs: profileArgs(profileFolder, name),
     ...(history && { databasePath: history.databasePath }),
   });
   const agents: readonly Payer[] = history?.agents ?? (await createAgents(vault, AGENTS));
@@ -106,8 +111,8 @@ function contenders(
 }
 
 function throughputRows(c64: Rounds, vaults: readonly string[]): Row[] {
-  const rows: Row[] = [];
   const echo = c64.of('echo', 'perSecond');
+  const rows: Row[] = [{ name: 'vault-http/c64/echo', value: echo, unit: 'pairs/s' }];
   for (const name of vaults) {
     const pairs = c64.of(name, 'perSecond');
     rows.push(
