@@ -4,7 +4,8 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const READY_MS = 15_000;
+/** A start takes a second on a machine that does nothing else. */
+const READY_MS = 30_000;
 const POLL_MS = 25;
 
 export interface Service {

@@ -37,6 +37,8 @@ export interface StackSetup {
   readonly vaultToml?: string;
   /** The vault's address as core sees it, where something stands in between. */
   readonly vaultUrl?: (realUrl: string) => Promise<string>;
+  /** Folders of the databases, where they are not to be in the stack's own. */
+  readonly folders?: { readonly core?: string; readonly vault?: string };
 }
 
 export interface Agent {
@@ -50,6 +52,9 @@ export interface Stack {
   vault: Service | null;
   readonly providers: Readonly<Record<string, MockProvider>>;
   readonly configPath: string;
+  readonly coreDatabase: string;
+  readonly vaultDatabase: string;
+  readonly vaultEnv: Readonly<Record<string, string>>;
   startCore(): Promise<Service>;
   startVault(): Promise<Service>;
   agent(options?: { fundMsat?: number; policy?: object | null }): Promise<Agent>;
@@ -70,10 +75,12 @@ export async function startStack(setup: StackSetup): Promise<Stack> {
   for (const { name, mock, url } of setup.providers) {
     if (url === undefined) providers[name] = await startMockProvider(mock ?? {});
   }
+  const coreDatabase = join(setup.folders?.core ?? dir, 'core.db');
+  const vaultDatabase = join(setup.folders?.vault ?? dir, 'vault.db');
   const vaultEnv = {
     VAULT_ADMIN_TOKEN: ADMIN_TOKEN,
     VAULT_INTERNAL_TOKEN: INTERNAL_TOKEN,
-    DATABASE_PATH: join(dir, 'vault.db'),
+    DATABASE_PATH: vaultDatabase,
     PORT: String(vaultPort),
     LOG_LEVEL: 'warn',
   };
@@ -95,7 +102,8 @@ export async function startStack(setup: StackSetup): Promise<Stack> {
 
   const vault = billed ? await startVault() : null;
   const vaultUrl = (await setup.vaultUrl?.(realVaultUrl)) ?? realVaultUrl;
-  writeFileSync(configPath, configText(setup, providers, dir, corePort, billed ? vaultUrl : null), {
+  const address = billed ? vaultUrl : null;
+  writeFileSync(configPath, configText(setup, providers, coreDatabase, corePort, address), {
     mode: 0o600,
   });
 
@@ -105,6 +113,9 @@ export async function startStack(setup: StackSetup): Promise<Stack> {
     vault,
     providers,
     configPath,
+    coreDatabase,
+    vaultDatabase,
+    vaultEnv,
     async startCore() {
       stack.core = await startCore();
       return stack.core;
@@ -173,7 +184,7 @@ export async function startStack(setup: StackSetup): Promise<Stack> {
 function configText(
   setup: StackSetup,
   mocks: Record<string, MockProvider>,
-  dir: string,
+  database: string,
   port: number,
   vaultUrl: string | null,
 ): string {
@@ -193,7 +204,7 @@ ${toml}`,
 listen = "127.0.0.1:${port}"
 ${setup.server ?? ''}
 [database]
-path = "${join(dir, 'core.db')}"
+path = "${database}"
 ${
   vaultUrl === null
     ? ''
