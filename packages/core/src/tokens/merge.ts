@@ -7,21 +7,14 @@ const POSITION_MASK = (1 << POSITION_BITS) - 1;
 
 /**
  * Bytes of a piece that are merged together. A longer piece (which prose and code do not have, but
- * 5 MB of one letter is) is cut; a cut can break one token in two, so at most one token in 4,096
- * bytes is too many.
+ * 5 MB of one letter is) is cut; a cut can break a token, so a token or two in 4,096 bytes are too
+ * many.
  */
 export const MERGE_BYTES_MAX = 1 << POSITION_BITS;
 
 export interface Merger {
   /** Tokens of `bytes[from, to)`, which is one piece of the pattern, of any length. */
   tokensOf(bytes: Uint8Array, from: number, to: number): number;
-}
-
-/** The last position ≤ `limit` at which a UTF-8 character starts, so that a cut splits none. */
-function characterStart(bytes: Uint8Array, limit: number): number {
-  let at = limit;
-  while ((bytes[at]! & 0xc0) === 0x80) at--;
-  return at;
 }
 
 /** A minimum heap of small integers with room for `size` of them. */
@@ -107,9 +100,8 @@ export function createMerger(vocabulary: Vocabulary): Merger {
       let tokens = 0;
       let start = from;
       while (to - start > MERGE_BYTES_MAX) {
-        const cut = characterStart(bytes, start + MERGE_BYTES_MAX);
-        tokens += merge(bytes, start, cut);
-        start = cut;
+        tokens += merge(bytes, start, start + MERGE_BYTES_MAX);
+        start += MERGE_BYTES_MAX;
       }
       if (vocabulary.rankOf(bytes, start, to) !== NO_RANK) return tokens + 1;
       return tokens + merge(bytes, start, to);

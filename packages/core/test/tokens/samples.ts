@@ -247,3 +247,8 @@ export const mixedText = fc
     { maxLength: 16 },
   )
   .map((parts) => parts.join(''));
+
+/** Any code units at all, lone surrogates and controls among them. */
+export const anyText = fc
+  .array(fc.nat(0xffff), { maxLength: 40 })
+  .map((units) => String.fromCharCode(...units));
