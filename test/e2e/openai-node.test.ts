@@ -168,7 +168,7 @@ describe('answers', () => {
       { headers: { authorization: `Bearer ${agent.token}` } },
     );
     const body = (await record.json()) as { cost: { held_msats: number } };
-    expect(body).toHaveProperty('cost.held_msats');
+    expect(body, JSON.stringify(body)).toHaveProperty('cost.held_msats');
     // (2 × (image + a little text) + margin) + 3 × 50 tokens at 8 msat; as text it would be 16 million.
     expect(body.cost.held_msats).toBeLessThan(40_000);
   });

@@ -28,13 +28,7 @@ const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
 const PRUNE_ROWS_MAX = 10_000;
 
 /** Nothing here should ever be logged; this catches the line that forgets it. */
-const REDACTED = [
-  'authorization',
-  '*.authorization',
-  '*.headers.authorization',
-  'agent_token',
-  'api_key',
-];
+const REDACTED = ['authorization', 'agent_token', 'api_key', 'body'];
 
 export function createLog(level: string): Logger {
   // Not synchronous: a slow terminal or log collector must not stop the event loop.

@@ -23,6 +23,8 @@ export interface Relayed {
   readonly meter: Meter;
   /** The provider's usage-only chunk, kept back. */
   readonly usageEvent: SseEvent | null;
+  /** The provider numbered its events. */
+  readonly hasIds: boolean;
 }
 
 export interface RelayOrder {
@@ -56,7 +58,8 @@ export async function relay(order: RelayOrder): Promise<Relayed> {
   }
   if (end.kind === 'whole') stream.body.discard();
   else stream.body.cancel();
-  return { end, meter: relaying.meter, usageEvent: relaying.usageEvent };
+  const { meter, usageEvent, hasIds } = relaying;
+  return { end, meter, usageEvent, hasIds };
 }
 
 /** The caller is gone: stop paying for tokens nobody reads, unless only the usage is still to come. */
@@ -126,6 +129,7 @@ function interrupted(
 interface Relaying {
   readonly meter: Meter;
   readonly usageEvent: SseEvent | null;
+  readonly hasIds: boolean;
   /** Forwards what may pass; null = go on reading. */
   pass(events: readonly SseEvent[]): Promise<StreamEnd | null>;
 }
@@ -134,6 +138,7 @@ function createRelaying(order: RelayOrder): Relaying {
   const { client } = order;
   const meter = createMeter();
   let usageEvent: SseEvent | null = null;
+  let hasIds = false;
 
   /** The bytes to forward of one event, or the end that it means. */
   function judge(event: SseEvent): 'forward' | 'keep' | StreamEnd {
@@ -168,6 +173,7 @@ function createRelaying(order: RelayOrder): Relaying {
     const forward: Buffer[] = [];
     let end: StreamEnd | null = null;
     for (const event of events) {
+      hasIds ||= event.setsId;
       const verdict = judge(event);
       if (verdict === 'forward') forward.push(event.raw);
       else if (verdict !== 'keep') {
@@ -191,6 +197,9 @@ function createRelaying(order: RelayOrder): Relaying {
     meter,
     get usageEvent() {
       return usageEvent;
+    },
+    get hasIds() {
+      return hasIds;
     },
     pass,
   };

@@ -20,6 +20,8 @@ export interface SseEvent {
   readonly data: string | null;
   /** The event's type where it names one. */
   readonly event: string | null;
+  /** It has an `id` field. */
+  readonly setsId: boolean;
 }
 
 export interface SseSplitter {
@@ -229,17 +231,21 @@ function createCarry(): Carry {
 
 const DATA = Buffer.from('data');
 const EVENT = Buffer.from('event');
+const ID = Buffer.from('id');
 
 function readEvent(raw: Buffer, isFirst: boolean, isOneLine: boolean): SseEvent {
   const start = isFirst ? afterMark(raw) : 0;
   if (isOneLine) {
     // What nearly all events are: `data: …` LF LF.
     const value = valueAt(raw, start, raw.length - 2, DATA);
-    if (value !== -1)
-      return { raw, data: raw.toString('utf8', value, raw.length - 2), event: null };
+    if (value !== -1) {
+      const data = raw.toString('utf8', value, raw.length - 2);
+      return { raw, data, event: null, setsId: false };
+    }
   }
   let data: string | null = null;
   let event: string | null = null;
+  let setsId = false;
   for (let next = start; next < raw.length; ) {
     const at = next;
     const end = lineEnd(raw, at);
@@ -252,8 +258,9 @@ function readEvent(raw: Buffer, isFirst: boolean, isOneLine: boolean): SseEvent 
     }
     const eventAt = valueAt(raw, at, end, EVENT);
     if (eventAt !== -1) event = raw.toString('utf8', eventAt, end);
+    else if (valueAt(raw, at, end, ID) !== -1) setsId = true;
   }
-  return { raw, data, event };
+  return { raw, data, event, setsId };
 }
 
 const afterMark = (raw: Buffer): number =>

@@ -33,7 +33,7 @@ export function streamTail(order: TailOrder): Buffer {
   const { relayed, request } = order;
   if (relayed.end.kind === 'client_gone') return Buffer.alloc(0);
   const bill = wireBill(order);
-  const comment = order.wantsComment ? [billComment(bill)] : [];
+  const comment = order.wantsComment ? [billComment(bill, relayed.hasIds)] : [];
   if (relayed.end.kind === 'broken') {
     const error = errorEvent(openaiError(brokenStream(relayed.end.message, relayed.end.timedOut)));
     return Buffer.concat([...comment, error]);

@@ -34,9 +34,13 @@ export interface OpenAiUsage {
 /** The last event of a whole stream, and only of a whole one. */
 export const DONE_EVENT = Buffer.from('data: [DONE]\n\n');
 
-/** `: arbstr {…}`. */
-export function billComment(bill: Bill): Buffer {
-  return Buffer.from(`: arbstr ${JSON.stringify(bill)}\n\n`);
+/**
+ * `: arbstr {…}`, an event of its own unless `withinNext`. Once a stream has had an `id` field,
+ * OpenAI's Python SDK takes every empty line for the end of an event and fails on one without data;
+ * there the comment stands in front of the end mark or error, within its event.
+ */
+export function billComment(bill: Bill, withinNext: boolean): Buffer {
+  return Buffer.from(`: arbstr ${JSON.stringify(bill)}${withinNext ? '\n' : '\n\n'}`);
 }
 
 /** Ends a broken stream; no DONE_EVENT may follow. */

@@ -1,7 +1,13 @@
 import { HEADERS } from '@arbstr/shared';
 import { type Dispatcher, Pool } from 'undici';
 import type { ProviderConfig } from '../config/types.ts';
-import type { BodyChunk, Upstream, UpstreamBody, UpstreamReply } from '../ports.ts';
+import type {
+  BodyChunk,
+  Upstream,
+  UpstreamBody,
+  UpstreamHeaders,
+  UpstreamReply,
+} from '../ports.ts';
 
 /** Header block of an answer; undici refuses a larger one. */
 const HEADER_BYTES_MAX = 64 * 1024;
@@ -40,33 +46,27 @@ export function createUpstream(): Upstream {
   }
 
   return {
-    async send(provider, { body, correlationId, streaming, signal }): Promise<UpstreamReply> {
+    send(provider, { body, correlationId, streaming, signal }): Promise<UpstreamReply> {
       const { pool, path } = poolOf(provider);
-      try {
-        const answer = await pool.request({
-          method: 'POST',
-          path,
-          headers: {
-            'content-type': 'application/json',
-            accept: streaming ? 'text/event-stream' : 'application/json',
-            [HEADERS.requestId]: correlationId,
-            ...(provider.apiKey === null
-              ? {}
-              : { authorization: `Bearer ${provider.apiKey.reveal()}` }),
+      return new Promise((resolve) => {
+        const exchange = new Exchange(signal, resolve);
+        pool.dispatch(
+          {
+            method: 'POST',
+            path,
+            headers: {
+              'content-type': 'application/json',
+              accept: streaming ? 'text/event-stream' : 'application/json',
+              [HEADERS.requestId]: correlationId,
+              ...(provider.apiKey === null
+                ? {}
+                : { authorization: `Bearer ${provider.apiKey.reveal()}` }),
+            },
+            body,
           },
-          body,
-          signal,
-        });
-        return {
-          kind: 'answer',
-          status: answer.statusCode,
-          headers: answer.headers,
-          body: pullBody(answer.body, signal),
-        };
-      } catch (error) {
-        if (signal.aborted) return { kind: 'aborted' };
-        return { kind: 'failed', failure: classifyFailure(error) };
-      }
+          exchange,
+        );
+      });
     },
     async close() {
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
@@ -96,63 +96,121 @@ function classifyFailure(error: unknown) {
   return { kind, message: text } as const;
 }
 
-type ReadableBody = Dispatcher.ResponseData['body'];
+/** Body bytes that wait to be read before the socket is paused. */
+const BUFFERED_BYTES_MAX = 64 * 1024;
 
-/** Reads a body chunk by chunk; nothing is read ahead beyond the stream's own small buffer. */
-function pullBody(body: ReadableBody, signal: AbortSignal): UpstreamBody {
-  let ended = false;
-  let failure: string | null = null;
-  let wake: (() => void) | null = null;
-  const notify = () => {
-    wake?.();
-    wake = null;
-  };
-  body.on('readable', notify);
-  body.on('end', () => {
-    ended = true;
-    notify();
-  });
-  body.on('error', (error: Error & { code?: string }) => {
-    failure = error.code ?? error.message;
-    notify();
-  });
-  body.on('close', () => {
-    if (!ended && failure === null) failure = 'the connection closed early';
-    notify();
-  });
+/**
+ * One request and its answer, straight from undici's parser to whoever pulls the body: chunks wait
+ * in a short list, and a full list pauses the socket, so that a slow caller slows the provider.
+ */
+class Exchange implements Dispatcher.DispatchHandler, UpstreamBody {
+  readonly #signal: AbortSignal;
+  readonly #answer: (reply: UpstreamReply) => void;
+  readonly #onAbort = (): void => this.#abort();
+  #controller: Dispatcher.DispatchController | null = null;
+  #chunks: Buffer[] = [];
+  #buffered = 0;
+  #end: BodyChunk | null = null;
+  #wake: (() => void) | null = null;
 
-  async function next(): Promise<BodyChunk> {
+  constructor(signal: AbortSignal, answer: (reply: UpstreamReply) => void) {
+    this.#signal = signal;
+    this.#answer = answer;
+    if (signal.aborted) this.#abort();
+    else signal.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  // ── What undici says ───────────────────────────────────────────────────────────────────────────
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // Aborted while it waited for a connection: nothing was sent.
+    if (this.#end !== null) controller.abort(new Error('aborted'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: UpstreamHeaders,
+  ): void {
+    // 1xx is only a word on the way (RFC 9110 §15.2).
+    if (status >= 200) this.#answer({ kind: 'answer', status, headers, body: this });
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, bytes: Buffer): void {
+    this.#chunks.push(bytes);
+    this.#buffered += bytes.length;
+    if (this.#buffered > BUFFERED_BYTES_MAX) controller.pause();
+    this.#notify();
+  }
+
+  onResponseEnd(): void {
+    this.#finish({ kind: 'end' });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const failure = classifyFailure(error);
+    this.#finish({ kind: 'failed', message: failure.message });
+    // Where the answer has begun already, this says nothing new: a promise resolves once.
+    this.#answer({ kind: 'failed', failure });
+  }
+
+  // ── What the reader asks ───────────────────────────────────────────────────────────────────────
+
+  async next(): Promise<BodyChunk> {
     for (;;) {
-      const bytes = body.read() as Buffer | null;
-      if (bytes !== null) return { kind: 'chunk', bytes };
-      if (ended) return { kind: 'end' };
-      if (signal.aborted) return { kind: 'aborted' };
-      if (failure !== null) return { kind: 'failed', message: failure };
+      const bytes = this.#chunks.shift();
+      if (bytes !== undefined) {
+        this.#buffered -= bytes.length;
+        if (this.#controller?.paused && this.#buffered <= BUFFERED_BYTES_MAX / 2) {
+          this.#controller.resume();
+        }
+        return { kind: 'chunk', bytes };
+      }
+      if (this.#end !== null) return this.#end;
       await new Promise<void>((resolve) => {
-        wake = resolve;
+        this.#wake = resolve;
       });
     }
   }
 
-  return {
-    next,
-    cancel() {
-      body.destroy();
-    },
-    discard() {
-      void discardRest(next, () => body.destroy());
-    },
-  };
+  cancel(): void {
+    this.#abort();
+  }
+
+  discard(): void {
+    void discardRest(this);
+  }
+
+  #abort(): void {
+    if (this.#end !== null) return;
+    this.#chunks = [];
+    this.#finish({ kind: 'aborted' });
+    this.#answer({ kind: 'aborted' });
+    this.#controller?.abort(new Error('aborted'));
+  }
+
+  #finish(end: BodyChunk): void {
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#signal.removeEventListener('abort', this.#onAbort);
+    this.#notify();
+  }
+
+  #notify(): void {
+    this.#wake?.();
+    this.#wake = null;
+  }
 }
 
-async function discardRest(next: () => Promise<BodyChunk>, destroy: () => void): Promise<void> {
-  const timer = setTimeout(destroy, DISCARD_MS);
+async function discardRest(body: UpstreamBody): Promise<void> {
+  const timer = setTimeout(() => body.cancel(), DISCARD_MS);
   let bytes = 0;
   for (;;) {
-    const chunk = await next();
+    const chunk = await body.next();
     if (chunk.kind !== 'chunk') break;
     bytes += chunk.bytes.length;
-    if (bytes > DISCARD_BYTES_MAX) destroy();
+    if (bytes > DISCARD_BYTES_MAX) body.cancel();
   }
   clearTimeout(timer);
 }

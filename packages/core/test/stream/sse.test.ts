@@ -144,6 +144,15 @@ describe('createSseSplitter', () => {
     }
   });
 
+  it.each([
+    ['data: x\nid: 7\n\n', true],
+    ['id\n\n', true],
+    ['data: id: 7\n\n', false],
+    [': id\nidle: 1\nevent: id\ndata: x\n\n', false],
+  ])('knows whether %j has an id', (text, setsId) => {
+    expect(split([Buffer.from(text)])).toMatchObject([{ setsId }]);
+  });
+
   it('waits for the LF of a CRLF, and not for ever', () => {
     const splitter = createSseSplitter({ eventBytesMax: 100 });
     expect(splitter.push(Buffer.from('data: x\r\n\r'))).toEqual([]);

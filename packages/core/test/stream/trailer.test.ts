@@ -29,18 +29,29 @@ const eventOf = (text: string): SseEvent => events(Buffer.from(text))[0]!;
 
 describe('billComment', () => {
   it('is a comment of one line, which no client takes for data', () => {
-    const bytes = billComment({ ...BILL, provider: 'line\nbreak\r\u2028 {} data: x' });
+    const bytes = billComment({ ...BILL, provider: 'line\nbreak\r\u2028 {} data: x' }, false);
     expect(bytes.toString()).toMatch(/^: arbstr \{[^\r\n]*\}\n\n$/);
     expect(events(bytes)).toMatchObject([{ data: null, event: null }]);
     const json: unknown = JSON.parse(bytes.toString().slice(': arbstr '.length));
     expect(json).toMatchObject({ cost_msats: 1234, provider: 'line\nbreak\r\u2028 {} data: x' });
+  });
+
+  it('can stand within the event after it, where an empty line of its own would be an event', () => {
+    const [done, ...more] = events(billComment(BILL, true), DONE_EVENT);
+    expect(done!.raw.toString()).toMatch(/^: arbstr \{.*\}\ndata: \[DONE\]\n\n$/);
+    expect(done!.data).toBe('[DONE]');
+    expect(more).toEqual([]);
   });
 });
 
 describe('the end of a stream', () => {
   it('is one event each', () => {
     const error = { message: 'it\nbroke', type: 'api_error', param: null, code: 'provider_error' };
-    const [bill, failed, done] = events(billComment(BILL), errorEvent({ error }), DONE_EVENT);
+    const [bill, failed, done] = events(
+      billComment(BILL, false),
+      errorEvent({ error }),
+      DONE_EVENT,
+    );
     expect(bill!.data).toBeNull();
     expect(JSON.parse(failed!.data!)).toEqual({ error });
     expect(done!.data).toBe('[DONE]');
