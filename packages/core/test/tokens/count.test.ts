@@ -60,7 +60,7 @@ describe('countTokens', () => {
 
   it('never ends a segment within a character', () => {
     for (const start of ['', 'b', 'bb']) {
-      const text = start + '😀a'.repeat(4_000);
+      const text = start + '🧿a'.repeat(4_000);
       expect(countTokens(text)).toBe(reference(text));
     }
   });
