@@ -8,6 +8,9 @@ if (major < NODE_MAJOR_MIN) {
   );
   process.exit(1);
 }
+// Compiled code is kept in the system's temporary folder, which saves a third of the start.
+const { enableCompileCache } = await import('node:module');
+enableCompileCache();
 // Loaded only now: older versions of Node crash on better-sqlite3 without a word.
 const { run } = await import('./cli/run.ts');
 await run(process.argv.slice(2));

@@ -5,6 +5,7 @@
  */
 import { ZERO_MSAT } from '@arbstr/shared';
 import { type Rates, rateFromSats } from '../pricing/rate.ts';
+import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { deepFreeze } from './freeze.ts';
 import {
   type Config,
@@ -88,6 +89,6 @@ function mockOffer(model: string, rates: Rates): Offer {
     maxOutputTokens: 16_384,
     supports: new Set(['tools', 'images', 'json']),
     reasoning: false,
-    imageTokens: 1600,
+    imageTokens: IMAGE_TOKENS_DEFAULT,
   };
 }

@@ -7,6 +7,7 @@ import {
   rateFromSats,
   withMarkup,
 } from '../pricing/rate.ts';
+import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { nearest } from './nearest.ts';
 import { TOKENS_MAX } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
@@ -15,7 +16,6 @@ import { CAPABILITIES, type Capability, type Offer } from './types.ts';
 const RATE_SATS_MAX = RATE_MSAT_PER_MTOK_MAX / 1000;
 const BASE_FEE_SATS_MAX = BASE_FEE_MSAT_MAX / 1000;
 /** Upper bound of input tokens of one image, where the file says nothing. */
-const IMAGE_TOKENS_DEFAULT = 1600;
 
 /** As far as the file says; null = it does not. */
 interface PartialRates {

@@ -49,7 +49,7 @@ export interface Bill {
   readonly costMsat: Msat;
   /** What the provider is owed; ≤ costMsat. */
   readonly providerCostMsat: Msat;
-  /** `usage` is our count, not the provider's. */
+  /** At least one side of `usage` is our count, not the provider's. */
   readonly estimated: boolean;
   /** There was a report and it was not borne out; counts against the provider. */
   readonly disbelieved: boolean;
@@ -57,24 +57,23 @@ export interface Bill {
   readonly capped: boolean;
 }
 
-/** Pure but for the lazy counts. Each exact count is asked for at most once. */
+/**
+ * Pure but for the lazy counts. Each exact count is asked for at most once. The two sides are judged
+ * apart: a lie about the answer must not cost the agent its discount on a cached prompt.
+ */
 export function decideBill(order: BillOrder): Bill {
   const { reported, rates, providerRates, held } = order;
   const own = countOnce(order.own);
-  const believed = reported !== null && isBorneOut(reported, { ...order, own });
-  const usage: TokenUsage = believed
-    ? {
-        inputTokens: reported.inputTokens,
-        cachedInputTokens: reported.cachedInputTokens,
-        outputTokens: reported.outputTokens,
-      }
-    : {
-        inputTokens: own.inputTokens(),
-        cachedInputTokens: 0,
-        outputTokens: own.outputTokens(),
-      };
+  const input = reported !== null && isInputBorneOut(reported, order.tolerance, own);
+  const output = reported !== null && isOutputBorneOut(reported, order, own);
+  const usage: TokenUsage = {
+    inputTokens: input ? reported.inputTokens : own.inputTokens(),
+    cachedInputTokens: input ? reported.cachedInputTokens : 0,
+    outputTokens: output ? reported.outputTokens : own.outputTokens(),
+  };
   const cost = costOf(rates, usage);
   const costMsat = held === null ? cost : minMsat(cost, held);
+  const believed = input && output;
   return {
     usage,
     costMsat,
@@ -85,21 +84,27 @@ export function decideBill(order: BillOrder): Bill {
   };
 }
 
-/** Whether both sides of a report are at most what our own count allows; less is always believed. */
-function isBorneOut(reported: Usage, order: BillOrder): boolean {
-  const { tolerance, own } = order;
-  if (tolerance === 0) return true;
-  const isPlausible = (tokens: number, floor: () => number, exact: () => number): boolean => {
-    // From the cheapest proof to the dearest; floor ≤ exact, so each implies the ones after it.
-    if (tokens <= TOLERANCE_MARGIN_TOKENS) return true;
-    if (tokens <= tolerance * floor() + TOLERANCE_MARGIN_TOKENS) return true;
-    return tokens <= tolerance * exact() + TOLERANCE_MARGIN_TOKENS;
-  };
+function isInputBorneOut({ inputTokens }: Usage, tolerance: number, own: OwnCount): boolean {
+  return isPlausible(inputTokens, tolerance, own.inputFloor, own.inputTokens);
+}
+
+function isOutputBorneOut(reported: Usage, order: BillOrder, own: OwnCount): boolean {
   const explained = order.reasoningModel ? reported.reasoningTokens : 0;
-  return (
-    isPlausible(reported.outputTokens - explained, own.outputFloor, own.outputTokens) &&
-    isPlausible(reported.inputTokens, own.inputFloor, own.inputTokens)
-  );
+  const shown = reported.outputTokens - explained;
+  return isPlausible(shown, order.tolerance, own.outputFloor, own.outputTokens);
+}
+
+/** At most what our own count allows; less is always believed. */
+function isPlausible(
+  tokens: number,
+  tolerance: number,
+  floor: () => number,
+  exact: () => number,
+): boolean {
+  // From the cheapest proof to the dearest; floor ≤ exact, so each implies the ones after it.
+  if (tolerance === 0 || tokens <= TOLERANCE_MARGIN_TOKENS) return true;
+  if (tokens <= tolerance * floor() + TOLERANCE_MARGIN_TOKENS) return true;
+  return tokens <= tolerance * exact() + TOLERANCE_MARGIN_TOKENS;
 }
 
 /** The exact counts, each computed when first asked for and kept. */

@@ -107,7 +107,6 @@ describe('a report that is not borne out', () => {
     ['one output token too many', usage(100, 165)],
     ['one input token too many', usage(265, 50)],
     ['2^53 of everything', usage(2 ** 53 - 1, 2 ** 53 - 1)],
-    ['too much output beside little input', usage(3, 1_000_000, { cachedInputTokens: 3 })],
   ])('(%s) earns our own count, flagged', (_, reported) => {
     const { own, asked } = ownCount(100, 50);
     const decided = bill({ own, reported });
@@ -121,7 +120,14 @@ describe('a report that is not borne out', () => {
   it('does not get max_tokens for a one-word answer', () => {
     const { own } = ownCount(20, 1, { input: 15, output: 1 });
     const decided = bill({ own, reported: usage(22, 4096) });
-    expect(decided.usage).toEqual({ inputTokens: 20, cachedInputTokens: 0, outputTokens: 1 });
+    expect(decided.usage).toEqual({ inputTokens: 22, cachedInputTokens: 0, outputTokens: 1 });
+    expect(decided.disbelieved).toBe(true);
+  });
+
+  it('does not cost the agent its cached discount by a lie about the answer', () => {
+    const { own } = ownCount(100, 50);
+    const decided = bill({ own, reported: usage(100, 1_000_000, { cachedInputTokens: 90 }) });
+    expect(decided.usage).toEqual({ inputTokens: 100, cachedInputTokens: 90, outputTokens: 50 });
     expect(decided.disbelieved).toBe(true);
   });
 });
