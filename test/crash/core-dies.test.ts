@@ -14,6 +14,7 @@ import {
   promptCost,
   restartCore,
   restartVault,
+  revive,
   startGated,
 } from './support/gated.ts';
 import { createRandom } from './support/random.ts';
@@ -30,6 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => gated.stop());
 beforeEach(async () => {
+  await revive(gated);
   agent = await gated.stack.agent();
   gated.behave = () => ({ answer: 'Wide, and never still.' });
   gated.behaveInstead = gated.behave;

@@ -56,6 +56,8 @@ export interface Gate {
   pause(isPaused: boolean): void;
   /** Decides on each exchange; null = everything passes. */
   meddle: ((path: string) => Fate) | null;
+  /** Everything passes again. */
+  open(): void;
   close(): Promise<void>;
 }
 
@@ -151,6 +153,12 @@ export async function startGate(vaultUrl: string): Promise<Gate> {
       isPaused = now;
     },
     meddle: null,
+    open() {
+      traps.clear();
+      isCut = false;
+      isPaused = false;
+      gate.meddle = null;
+    },
     async close() {
       isPaused = false;
       server.closeAllConnections();

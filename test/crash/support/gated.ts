@@ -81,3 +81,18 @@ export async function restartVault({ stack }: Gated): Promise<void> {
 export function promptCost(content = QUESTION, rate = ALPHA_RATE): number {
   return estimatePrompt({ messages: [{ role: 'user', content }] }).textTokens * rate;
 }
+
+/** Between tests: whatever the last one left behind, everything runs and everything passes. */
+export async function revive({ stack, gate }: Gated): Promise<void> {
+  gate.open();
+  if (!runs(stack.vault!.pid)) await stack.startVault();
+  if (!runs(stack.core.pid)) await stack.startCore();
+}
+
+function runs(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
