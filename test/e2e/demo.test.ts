@@ -4,7 +4,10 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, until } from '../support/process.ts';
@@ -24,13 +27,15 @@ interface Demo {
 }
 
 const running = new Set<Demo>();
+/** Where the demos make their folders. */
+const tmp = mkdtempSync(join(tmpdir(), 'arbstr-demo-test-'));
 
 async function startDemo(args: readonly string[] = [], ports?: [number, number]): Promise<Demo> {
   const [corePort, vaultPort] = ports ?? [await freePort(), await freePort()];
   const child = spawn(
     process.execPath,
     ['examples/demo.ts', '--core-port', `${corePort}`, '--vault-port', `${vaultPort}`, ...args],
-    { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] },
+    { cwd: ROOT, env: { ...process.env, TMPDIR: tmp }, stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const exited = once(child, 'close').then(([code]) => {
     running.delete(demo);
@@ -109,6 +114,7 @@ function amount(output: string, label: string): number {
 
 afterAll(async () => {
   for (const demo of running) await end(demo, 'SIGKILL');
+  rmSync(tmp, { recursive: true, force: true });
 });
 
 describe('demo --once', () => {
@@ -124,6 +130,7 @@ describe('demo --once', () => {
   it('ends with 0 and leaves nothing behind', async () => {
     expect(demo.stderr).toBe('');
     expect(code).toBe(0);
+    expect(readdirSync(tmp).filter((name) => name.startsWith('arbstr-demo-'))).toEqual([]);
     await expectPortsFree(demo);
   });
 
@@ -134,6 +141,11 @@ describe('demo --once', () => {
     expect(amount(output, 'gamma')).toBe(total * 10);
     expect(amount(output, 'beta')).toBe(total * 12);
     expect(output).toMatch(/^ {2}alpha .* the cheapest answered$/m);
+  });
+
+  it('is what the README shows', () => {
+    const readme = readFileSync(`${ROOT}README.md`, 'utf8');
+    expect(readme).toContain(output.slice(output.indexOf('You: ')));
   });
 
   it('adds up to the msat: hold, bill, refund and balance', () => {
@@ -302,10 +314,13 @@ describe('a demo that cannot start', () => {
   });
 
   it('says in one line that it cannot write', async () => {
-    const { code, stderr } = await run(process.execPath, ['examples/demo.ts'], {
+    const ports = ['--core-port', `${await freePort()}`, '--vault-port', `${await freePort()}`];
+    const { code, stderr } = await run(process.execPath, ['examples/demo.ts', ...ports], {
       TMPDIR: '/nowhere',
     });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^arbstr demo: (cannot write in \/nowhere|port ).*\n$/);
+    expect(stderr).toBe(
+      'arbstr demo: cannot write in /nowhere (ENOENT): set TMPDIR to a folder where you may\n',
+    );
   });
 });

@@ -1,0 +1,113 @@
+/**
+ * Makes `docs/errors.md` from the two tables of error codes: `node docs/errors.ts`, then
+ * `pnpm run fix`, which pads the tables. A test compares the file with what this makes, and the
+ * types demand a sentence for every code.
+ */
+import { writeFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
+import { CORE_ERRORS, type CoreErrorCode } from '../packages/core/src/errors.ts';
+import { VAULT_ERRORS, type VaultErrorCode } from '../packages/shared/src/error-code.ts';
+
+export const RESERVED = 'Reserved: nothing answers with it yet.';
+
+export const CORE_WHEN: Record<CoreErrorCode, string> = {
+  invalid_json: 'The body is not JSON, is cut off, or is no JSON object.',
+  invalid_request: 'A field has the wrong type or value; `param` names it.',
+  unsupported_parameter:
+    'A parameter that changes price or model outside of what was reserved; `param` names it. The operator may allow it per provider (`allow_params`).',
+  context_length_exceeded: 'The prompt is larger than the context window of every provider.',
+  invalid_api_key:
+    'The token is missing, wrong, revoked or expired. The message has the command that makes one.',
+  insufficient_balance:
+    'The agent has less available (`available_msats`) than the request may cost (`required_msats`). Lower `max_tokens`, or have the operator add funds.',
+  policy_denied: "The agent's spend policy refuses; `rule` says which limit.",
+  approval_required: RESERVED,
+  unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
+  model_not_allowed: RESERVED,
+  insufficient_scope: 'The token may not spend.',
+  agent_disabled: 'The operator has disabled the agent.',
+  operator_only: RESERVED,
+  model_not_found: 'No provider serves the model; `GET /v1/models` lists those that are.',
+  not_found: 'No such route, or no request of yours with this id.',
+  method_not_allowed: RESERVED,
+  request_too_large: 'The body is above `server.body_limit_mb`.',
+  unsupported_media_type: 'The body was not sent as JSON.',
+  rate_limited:
+    'Every provider answered 429; `retry-after` is the shortest of theirs. Nothing was charged.',
+  provider_error:
+    'Every provider failed, and nothing was charged. Inside a stream: it broke, and what was delivered is billed.',
+  provider_timeout:
+    'As `provider_error`, because no provider answered in time, or a stream stood still.',
+  no_healthy_provider: 'Every provider of the model is paused after repeated failures.',
+  vault_unavailable:
+    'The vault does not answer, or too many settlements wait for it. Nothing was sent or charged.',
+  overloaded: 'Too many requests are under way here or at the providers. Nothing was charged.',
+  draining:
+    'This core is shutting down. Where `x-should-retry` is false, the prompt was already sent and is billed.',
+  storage_unavailable: 'The journal cannot be written, so nothing was dispatched or charged.',
+  internal_error:
+    'A fault of arbstr. If the request had been dispatched, it is billed as the log says.',
+};
+
+export const VAULT_WHEN: Record<VaultErrorCode, string> = {
+  invalid_request: 'A field has the wrong type or value. Nothing was changed.',
+  invalid_json: 'The body is not JSON.',
+  invalid_cursor: 'The cursor is not one that this list has given out.',
+  invalid_token: 'The agent token is missing, malformed, unknown, revoked or expired.',
+  unauthorized: "The operator's or the internal token is missing or wrong.",
+  insufficient_balance: 'The agent has less available than is to be held. Nothing was changed.',
+  policy_denied: 'The spend policy forbids this amount now; `rule` says which limit.',
+  agent_disabled: 'The operator has disabled the agent; its money is untouched.',
+  insufficient_scope: RESERVED,
+  not_found: 'No such route, agent or reservation.',
+  method_not_allowed: 'The route exists, but not with this method.',
+  idempotency_conflict:
+    'The same key or reservation id was used with another content. Nothing was changed.',
+  already_released: 'The hold was released and the agent has its money back.',
+  already_settled: 'The reservation was charged, and cannot be released or extended.',
+  already_settled_differently: 'Another bill was charged for this reservation; it stands.',
+  expired: 'The hold has expired and the agent has its money back; it cannot be extended.',
+  request_too_large: 'The body is too large.',
+  unsupported_media_type: 'The body was not sent as JSON.',
+  overloaded: 'Too many commands wait. Nothing was changed.',
+  draining: 'The vault is stopping. Nothing was changed.',
+  storage_unavailable:
+    'The disk is full, read-only or failing. Nothing was changed; what was acknowledged is safe.',
+  outcome_unknown: 'Whether it was applied is not known. Ask again with the same id.',
+  internal_error: 'A fault of arbstr; the command was undone.',
+};
+
+export function errorsPage(): string {
+  const core = Object.entries(CORE_ERRORS).map(
+    ([code, { status, type, retry }]) =>
+      `| \`${code}\` | ${status} | \`${type}\` | ${retry ? 'yes' : ''} | ${CORE_WHEN[code as CoreErrorCode]} |`,
+  );
+  const vault = Object.entries(VAULT_ERRORS).map(
+    ([code, { status, transient }]) =>
+      `| \`${code}\` | ${status} | ${transient ? 'yes' : ''} | ${VAULT_WHEN[code as VaultErrorCode]} |`,
+  );
+  return `# Errors
+
+Made by \`node docs/errors.ts\` from \`packages/core/src/errors.ts\` and \`packages/shared/src/error-code.ts\`.
+
+## Core
+
+\`{"error": {"message", "type", "param", "code", …}}\`, as the OpenAI SDKs read it; details stand inside \`error\`. _Retry_: sent again unchanged it may succeed, at no cost (\`x-should-retry: true\`, which the SDKs obey). A provider's own 4xx about the request keeps its status and words, in this shape.
+
+| code | status | type | retry | when |
+|---|---|---|---|---|
+${core.join('\n')}
+
+## Vault
+
+\`{"error": {"code", "message", …}}\`. _Retry_: the same command may be sent again unchanged with a chance of another answer.
+
+| code | status | retry | when |
+|---|---|---|---|
+${vault.join('\n')}
+`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  writeFileSync(new URL('errors.md', import.meta.url), errorsPage());
+}
