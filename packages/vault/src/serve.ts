@@ -1,6 +1,6 @@
 /** `serve`: the vault as a process. */
 import { randomBytes } from 'node:crypto';
-import { pino } from 'pino';
+import { type Logger, pino } from 'pino';
 import { loadConfig } from './config/config.ts';
 import { StartError } from './errors.ts';
 import { createVault, type Vault } from './vault.ts';
@@ -24,44 +24,59 @@ const REDACTED = [
 
 export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig(environment);
-  const log = pino({
-    level: config.logLevel,
-    base: { service: 'vault' },
-    redact: { paths: REDACTED, censor: '[redacted]' },
-  });
+  const log = createLog(config.logLevel);
   const vault = await createVault(config, {
     clock: { now: Date.now },
     randomBytes: (length) => randomBytes(length),
     log,
     exit: (code) => process.exit(code),
   });
+  stopOnSignals(vault, log);
   // Before the first request: what was open when the vault went away gets more time.
   await vault.keeper.start();
   const address = await listen(vault, config.host, config.port);
   log.info({ address, database: config.databasePath }, 'vault is serving');
+}
 
+/** Accepts nothing new, finishes what was accepted, ends with 0; bounded. */
+function stopOnSignals(vault: Vault, log: Logger): void {
   let stopping = false;
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      if (stopping) return;
-      stopping = true;
-      log.info({ signal }, 'vault is stopping');
-      setTimeout(() => {
-        log.error('stopping took too long; ending now, everything acknowledged is on disk');
+  const stop = (signal: NodeJS.Signals) => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'vault is stopping');
+    setTimeout(() => {
+      log.error('stopping took too long; ending now, everything acknowledged is on disk');
+      process.exit(1);
+    }, STOP_MAX_MS).unref();
+    vault.close().then(
+      () => {
+        log.info('vault has stopped');
+        process.exit(0);
+      },
+      (error) => {
+        log.error({ err: error }, 'stopping failed; everything acknowledged is on disk');
         process.exit(1);
-      }, STOP_MAX_MS).unref();
-      vault.close().then(
-        () => {
-          log.info('vault has stopped');
-          process.exit(0);
-        },
-        (error) => {
-          log.error({ err: error }, 'stopping failed');
-          process.exit(1);
-        },
-      );
-    });
-  }
+      },
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/**
+ * Lines to standard output, written at once: a line about money must not wait in a buffer when the
+ * process dies. (Buffered, pino would also spin at exit where nobody reads the pipe any more.)
+ */
+function createLog(level: string): Logger {
+  return pino(
+    {
+      level,
+      base: { service: 'vault' },
+      redact: { paths: REDACTED, censor: '[redacted]' },
+    },
+    pino.destination({ dest: 1, sync: true }),
+  );
 }
 
 async function listen(vault: Vault, host: string, port: number): Promise<string> {

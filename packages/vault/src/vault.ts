@@ -1,5 +1,6 @@
 /** The whole vault on one database file, without a port: what `serve` and the tests compose. */
 import { createIdSource } from '@arbstr/shared';
+import SqliteDatabase from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Logger } from 'pino';
 import { createAgentQueries } from './agent/agent-queries.ts';
@@ -10,6 +11,7 @@ import type { VaultConfig } from './config/config.ts';
 import { migrate } from './db/migrate.ts';
 import { type Database, openReader, openWriter, prepareFolder } from './db/open.ts';
 import { takeOwnerLock } from './db/owner-lock.ts';
+import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { openLedger } from './ledger/open-ledger.ts';
@@ -75,13 +77,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       async close() {
         await app.close();
         await keeper.stop();
-        await engine.close();
+        // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();
+        await engine.close();
         lock.release();
       },
     };
   } catch (error) {
     for (const step of undo.reverse()) step();
-    throw error;
+    if (!(error instanceof SqliteDatabase.SqliteError)) throw error;
+    throw new StartError(
+      `cannot use the database ${config.databasePath}: ${error.message} (${error.code})`,
+    );
   }
 }

@@ -1,8 +1,5 @@
 import { StartError } from '../errors.ts';
-import { serve } from '../serve.ts';
-import { AGENTS_USAGE, agentsCommand } from './agents.ts';
-import { openapi } from './openapi.ts';
-import { verify } from './verify.ts';
+import { AGENTS_USAGE } from './usage.ts';
 
 const USAGE = `usage: node packages/vault/src/main.ts <command>
 
@@ -17,27 +14,41 @@ export async function run(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const [command, ...rest] = args;
   try {
-    switch (command) {
-      case 'serve':
-        await serve(environment);
-        return 0;
-      case 'verify':
-        return verify(rest, environment);
-      case 'agents':
-        return await agentsCommand(rest, environment);
-      case 'deposit':
-        return await agentsCommand(['deposit', ...rest], environment);
-      case 'openapi':
-        return await openapi(rest);
-      default:
-        process.stderr.write(USAGE);
-        return 2;
-    }
+    return await dispatch(args, environment);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
     for (const line of error.message.split('\n')) process.stderr.write(`vault: ${line}\n`);
     return 1;
+  }
+}
+
+/** Each command loads what it needs: a shortcut must not wait for the whole service. */
+async function dispatch(
+  [command, ...rest]: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  switch (command) {
+    case 'serve': {
+      const { serve } = await import('../serve.ts');
+      await serve(environment);
+      return 0;
+    }
+    case 'verify': {
+      const { verify } = await import('./verify.ts');
+      return verify(rest, environment);
+    }
+    case 'openapi': {
+      const { openapi } = await import('./openapi.ts');
+      return openapi(rest);
+    }
+    case 'agents':
+    case 'deposit': {
+      const { agentsCommand } = await import('./agents.ts');
+      return agentsCommand(command === 'deposit' ? ['deposit', ...rest] : rest, environment);
+    }
+    default:
+      process.stderr.write(USAGE);
+      return 2;
   }
 }

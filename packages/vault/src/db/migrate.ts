@@ -11,13 +11,17 @@ const MIGRATIONS_FOLDER = fileURLToPath(new URL('./migrations', import.meta.url)
 /** Drizzle's own table and layout, so that its tools understand the database. */
 const TABLE = '__drizzle_migrations';
 
-export interface AppliedMigration {
+export interface Migration {
   hash: string;
   created_at: number;
 }
 
+export interface AppliedMigration extends Migration {
+  id: number;
+}
+
 /** What this code's schema consists of, oldest first. */
-export function knownMigrations(): AppliedMigration[] {
+export function knownMigrations(): Migration[] {
   return readMigrationFiles({ migrationsFolder: MIGRATIONS_FOLDER }).map((migration) => ({
     hash: migration.hash,
     created_at: migration.folderMillis,
@@ -28,7 +32,7 @@ export function appliedMigrations(db: Database): AppliedMigration[] {
   const exists = db.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(TABLE);
   if (!exists) return [];
   return db
-    .prepare<[], AppliedMigration>(`SELECT hash, created_at FROM ${TABLE} ORDER BY id`)
+    .prepare<[], AppliedMigration>(`SELECT id, hash, created_at FROM ${TABLE} ORDER BY id`)
     .all();
 }
 

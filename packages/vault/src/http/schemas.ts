@@ -105,7 +105,8 @@ export const meAnswer = z.object({
   policy: policyAnswer.nullable(),
 });
 
-export const disableBody = z.strictObject({}).optional();
+/** Null where there is no body. */
+export const disableBody = z.strictObject({}).nullish();
 export const disableAnswer = z.object({
   agent_id: idSchema('agent'),
   disabled: z.literal(true),

@@ -14,11 +14,11 @@ export interface Account {
 /** The accounts that every ledger has, made by the first migration. */
 export const SHARED_ACCOUNTS = {
   /** What backs the agents' credit while no real rail is connected. */
-  railSimulated: { id: 1, name: 'rail:simulated' },
+  railSimulated: { id: 1, name: 'rail:simulated', normal: 'debit' },
   /** What was charged. */
-  revenue: { id: 2, name: 'operator:revenue' },
+  revenue: { id: 2, name: 'operator:revenue', normal: 'credit' },
   /** Bills that came after their hold had gone back and that the agent could not pay any more. */
-  loss: { id: 3, name: 'operator:loss' },
+  loss: { id: 3, name: 'operator:loss', normal: 'debit' },
 } as const;
 
 export const availableName = (agentId: string): string => `agent:${agentId}:available`;

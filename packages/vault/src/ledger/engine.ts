@@ -23,8 +23,22 @@ const BATCH_MAX = 512;
 const BUSY_RETRY_MS = 20;
 const BUSY_WAIT_MAX_MS = 5_000;
 
+/** The part of the store that the engine drives; tests put a failing disk in its place. */
+export type EngineStore = Pick<
+  LedgerStore,
+  | 'view'
+  | 'ledgerMs'
+  | 'inTransaction'
+  | 'begin'
+  | 'apply'
+  | 'undoCommand'
+  | 'commit'
+  | 'abandon'
+  | 'close'
+>;
+
 export interface EngineDeps {
-  readonly store: LedgerStore;
+  readonly store: EngineStore;
   /** Unix ms. */
   readonly now: () => number;
   readonly log: Logger;

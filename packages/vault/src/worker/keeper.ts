@@ -7,7 +7,7 @@
  *         expire what is due, batch after batch
  */
 import type { Logger } from 'pino';
-import { isRefusal } from '../errors.ts';
+import { isRefusal, StartError } from '../errors.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../ledger/replay-key.ts';
 import type { Clock } from '../ports.ts';
@@ -47,6 +47,9 @@ export class Keeper {
   /** Before serving: prolongs what was open when the vault went away. Then keeps ticking. */
   async start(): Promise<void> {
     await this.tick();
+    if (!this.#started && this.#deps.engine.storage.state === 'ok') {
+      throw new StartError('open holds could not be given more time; see the log');
+    }
     this.#timer = setInterval(() => {
       this.tick().catch((error) => this.#deps.log.error({ err: error }, 'keeper failed'));
     }, TICK_MS);

@@ -1,6 +1,7 @@
 import type { Database } from 'better-sqlite3';
+import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import type { AccountRow } from '../../ledger/statements.ts';
-import type { Report } from './report.ts';
+import { compareRow, type Report } from './report.ts';
 
 interface TransferRow {
   id: number;
@@ -14,6 +15,7 @@ interface TransferRow {
  * balances together are zero, and no transfer is missing.
  */
 export function checkBooks(db: Database, report: Report): void {
+  checkSharedAccounts(db, report);
   const sums = sumTransfers(db, report);
   let total = 0n;
   const accounts = db.prepare<[], AccountRow>('SELECT id, name, normal, balance FROM accounts');
@@ -35,6 +37,15 @@ export function checkBooks(db: Database, report: Report): void {
     if (!known.has(id)) report.add(`account ${id}: has transfers, but no row`);
   }
   if (total !== 0n) report.add(`books: all accounts together are ${total} msat instead of 0`);
+}
+
+/** The accounts that no agent's audit trail names. */
+function checkSharedAccounts(db: Database, report: Report): void {
+  const select = db.prepare<[number], AccountRow>('SELECT * FROM accounts WHERE id = ?');
+  for (const { id, name, normal } of Object.values(SHARED_ACCOUNTS)) {
+    const { balance: _, ...actual } = select.get(id) ?? { balance: 0 };
+    compareRow(report, `account ${name}`, { id, name, normal }, actual);
+  }
 }
 
 /** Credits minus debits per account. Ids count from 1 without gaps: a gap is a deleted row. */

@@ -16,7 +16,8 @@ export function checkSchema(db: Database, report: Report): void {
   const applied = appliedMigrations(db);
   const known = knownMigrations();
   for (const [index, { hash, created_at }] of known.entries()) {
-    if (applied[index]?.hash !== hash || applied[index].created_at !== created_at) {
+    const row = applied[index];
+    if (row?.id !== index + 1 || row.hash !== hash || row.created_at !== created_at) {
       report.add(`schema: migration ${index + 1} is not the one that this vault knows`);
     }
   }

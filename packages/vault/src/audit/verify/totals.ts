@@ -3,6 +3,7 @@ import type { Lookups } from './lookups.ts';
 import type { Report } from './report.ts';
 
 export interface Totals {
+  clock: number;
   agents: number;
   agent_tokens: number;
   policy_versions: number;

@@ -7,6 +7,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import SqliteDatabase from 'better-sqlite3';
+import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import { META_AUDIT_KEY_ID } from '../../ledger/open-ledger.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../../ledger/replay-key.ts';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../action.ts';
@@ -19,8 +20,6 @@ import { createLookups, type Lookups } from './lookups.ts';
 import { Report } from './report.ts';
 import { checkSchema } from './schema-check.ts';
 import { checkTotals, type Totals } from './totals.ts';
-
-const SHARED_ACCOUNTS_COUNT = 3;
 
 export function verifyLedger(db: Database, seal: Seal): Report {
   const report = new Report();
@@ -75,6 +74,7 @@ function checkAll(db: Database, seal: Seal, report: Report): void {
     report.counts.agents++;
   }
   checkTotals(lookups, totals, report);
+  checkAuditIds(db, report);
   if (lastAt > ledgerMs) report.add(`clock: ${ledgerMs} is before the last audit row (${lastAt})`);
 }
 
@@ -99,7 +99,9 @@ function checkFile(db: Database, report: Report): void {
 /** The ledger's time, Unix ms; later than anything where it is lost. */
 function checkClock(db: Database, seal: Seal, report: Report): number {
   const row = db
-    .prepare<[], { ledger_ms: number; seal: string }>('SELECT ledger_ms, seal FROM clock')
+    .prepare<[], { ledger_ms: number; seal: string }>(
+      'SELECT ledger_ms, seal FROM clock WHERE id = 1',
+    )
     .get();
   if (row === undefined) {
     report.add('clock: the row is missing');
@@ -109,6 +111,18 @@ function checkClock(db: Database, seal: Seal, report: Report): number {
     report.add(`clock: ${row.ledger_ms} does not fit its seal: it was changed`);
   }
   return row.ledger_ms;
+}
+
+/** Audit rows of all chains together count from 1 without gaps, in the order of writing. */
+function checkAuditIds(db: Database, report: Report): void {
+  const { rows, first, last } = db
+    .prepare<[], { rows: number; first: number; last: number }>(
+      'SELECT count(*) AS rows, coalesce(min(id), 1) AS first, coalesce(max(id), 0) AS last FROM audit',
+    )
+    .get()!;
+  if (first !== 1 || last !== rows) {
+    report.add(`audit: ${rows} rows are numbered from ${first} to ${last}`);
+  }
 }
 
 function readMeta(db: Database): Map<string, string> {
@@ -144,10 +158,11 @@ function agentName(db: Database, lookups: Lookups, chain: number): string {
 
 function emptyTotals(): Totals {
   return {
+    clock: 1,
     agents: 0,
     agent_tokens: 0,
     policy_versions: 0,
-    accounts: SHARED_ACCOUNTS_COUNT,
+    accounts: Object.keys(SHARED_ACCOUNTS).length,
     transfers: 0,
     reservations: 0,
     spend_buckets: 0,

@@ -1,0 +1,99 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { loadConfig, loadDatabaseConfig } from '../../src/config/config.ts';
+import { NOT_YET_SUPPORTED } from '../../src/config/variables.ts';
+import { closeVaults, temporaryFolder } from '../support/vault.ts';
+
+afterEach(closeVaults);
+
+const GOOD = {
+  VAULT_ADMIN_TOKEN: 'a'.repeat(32),
+  VAULT_INTERNAL_TOKEN: 'b'.repeat(32),
+};
+
+function fileWith(text: string): string {
+  const file = join(temporaryFolder(), 'secret');
+  writeFileSync(file, text);
+  return file;
+}
+
+test('two secrets are enough', () => {
+  expect(loadConfig(GOOD)).toEqual({
+    adminToken: GOOD.VAULT_ADMIN_TOKEN,
+    internalToken: GOOD.VAULT_INTERNAL_TOKEN,
+    host: '127.0.0.1',
+    port: 3010,
+    databasePath: './data/vault.db',
+    auditKey: null,
+    logLevel: 'info',
+  });
+});
+
+test('an empty variable counts as not set', () => {
+  expect(loadConfig({ ...GOOD, PORT: '', HOST: '', AUDIT_KEY: '' }).port).toBe(3010);
+});
+
+describe('a secret', () => {
+  test.each([
+    ['missing', undefined, 'is not set'],
+    ['short', 'short', 'at least 32 characters'],
+    ['a placeholder', 'change-me-change-me-change-me-change-me', 'placeholder'],
+    ['another placeholder', 'REPLACE_WITH_OPENSSL_RAND_HEX_32_______', 'placeholder'],
+    ['not printable', `${'a'.repeat(32)} b`, 'printable'],
+  ])('that is %s is refused with the command that makes a good one', (_what, value, message) => {
+    for (const name of ['VAULT_ADMIN_TOKEN', 'VAULT_INTERNAL_TOKEN'] as const) {
+      const load = () => loadConfig({ ...GOOD, [name]: value });
+      expect(load).toThrow(name);
+      expect(load).toThrow(message);
+      expect(load).toThrow('randomBytes');
+    }
+  });
+
+  test('can come from a file, without its line feed', () => {
+    const file = fileWith(`${'c'.repeat(32)}\n`);
+    const { VAULT_ADMIN_TOKEN: _, ...rest } = GOOD;
+    expect(loadConfig({ ...rest, VAULT_ADMIN_TOKEN_FILE: file }).adminToken).toBe('c'.repeat(32));
+  });
+
+  test('from a file that is not there is refused', () => {
+    const { VAULT_ADMIN_TOKEN: _, ...rest } = GOOD;
+    expect(() => loadConfig({ ...rest, VAULT_ADMIN_TOKEN_FILE: '/nope' })).toThrow(
+      'VAULT_ADMIN_TOKEN_FILE cannot be read',
+    );
+  });
+
+  test('given twice is refused', () => {
+    const file = fileWith('x');
+    expect(() => loadConfig({ ...GOOD, VAULT_ADMIN_TOKEN_FILE: file })).toThrow('both set');
+  });
+});
+
+test.each([
+  ['PORT', '70000'],
+  ['PORT', 'http'],
+  ['LOG_LEVEL', 'loud'],
+  ['WALLET_BACKEND', 'lightning'],
+  ['WALLET_BACKEND', 'bank'],
+  ['AUDIT_KEY', 'short'],
+])('%s=%s is refused by name', (name, value) => {
+  expect(() => loadConfig({ ...GOOD, [name]: value })).toThrow(name);
+});
+
+test('several problems are several lines', () => {
+  expect(() => loadConfig({ PORT: 'x' })).toThrow(
+    /VAULT_ADMIN_TOKEN.*\n.*VAULT_INTERNAL_TOKEN.*\nPORT/,
+  );
+});
+
+test.each(Object.keys(NOT_YET_SUPPORTED))('%s is not supported yet, and not ignored', (name) => {
+  expect(() => loadConfig({ ...GOOD, [name]: 'x' })).toThrow(`${name} is set, but`);
+  expect(() => loadConfig({ ...GOOD, [`${name}_FILE`]: 'x' })).toThrow('not supported yet');
+});
+
+test('commands on the file need no secrets of the service', () => {
+  expect(loadDatabaseConfig({ DATABASE_PATH: 'x.db' })).toEqual({
+    databasePath: 'x.db',
+    auditKey: null,
+  });
+});

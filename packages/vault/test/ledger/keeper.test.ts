@@ -1,0 +1,115 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import {
+  asCore,
+  balanceOf,
+  closeVaults,
+  fundedAgent,
+  held,
+  openVault,
+  pass,
+  START_MS,
+  type TestVault,
+} from '../support/vault.ts';
+
+afterEach(async () => {
+  await closeVaults();
+});
+
+const reservation = async (vault: TestVault, id: string) =>
+  (await asCore(vault, 'GET', `/reservations/${id}`)).body;
+
+describe('expiry', () => {
+  test('returns a hold at its time and not before', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault, { amount: 5_000 });
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 3 });
+    await pass(vault, 2_999);
+    expect((await reservation(vault, id)).state).toBe('held');
+    await pass(vault, 1);
+    expect(await reservation(vault, id)).toMatchObject({ state: 'expired', refunded_msats: 1_000 });
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 5_000, held: 0 });
+  });
+
+  test('returns any number of holds in one round', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    const ids = Array.from({ length: 600 }, () => held(vault, agent, 10, { expires_in_secs: 1 }));
+    await Promise.all(ids);
+    await pass(vault, 1_000);
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 1_000_000, held: 0 });
+    expect(vault.verify().findings).toEqual([]);
+  });
+
+  test('runs by itself while the vault serves', async () => {
+    const vault = await openVault({ start: false });
+    const agent = await fundedAgent(vault);
+    await vault.keeper.start();
+    const id = await held(vault, agent, 10, { expires_in_secs: 1 });
+    vault.clock.advance(1_000);
+    await expect
+      .poll(async () => (await reservation(vault, id)).state, { timeout: 5_000 })
+      .toBe('expired');
+  });
+});
+
+describe('the vault’s own absence', () => {
+  test('while it was stopped gives open holds that time and a minute more', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 60 });
+    await vault.close();
+    vault.clock.advance(600_000);
+    const next = await openVault({ path: vault.path, clock: vault.clock });
+    expect(await reservation(next, id)).toMatchObject({
+      state: 'held',
+      expires_at: START_MS + 60_000 + 600_000 + 60_000,
+    });
+    await pass(next, 119_000);
+    expect((await reservation(next, id)).state).toBe('held');
+    await pass(next, 1_000);
+    expect((await reservation(next, id)).state).toBe('expired');
+    expect(next.verify().findings).toEqual([]);
+  });
+
+  test('while it was paused does the same', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 10 });
+    vault.clock.advance(30_000);
+    await vault.keeper.tick();
+    expect(await reservation(vault, id)).toMatchObject({
+      state: 'held',
+      expires_at: START_MS + 10_000 + 90_000,
+    });
+  });
+
+  test('of a few seconds is no absence', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 1 });
+    vault.clock.advance(4_900);
+    await vault.keeper.tick();
+    expect((await reservation(vault, id)).state).toBe('expired');
+  });
+
+  test('is known to a second, whatever happened before', async () => {
+    const vault = await openVault();
+    await pass(vault, 300_000);
+    expect(vault.clock.ms - vault.engine.ledgerMs).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('time', () => {
+  test('never runs backwards, even where the clock does', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    await held(vault, agent);
+    vault.clock.advance(-3_600_000);
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 60 });
+    expect((await reservation(vault, id)).created_at).toBe(START_MS);
+    const next = await vault.restart();
+    const later = await held(next, agent, 1_000, { expires_in_secs: 60 });
+    expect((await reservation(next, later)).created_at).toBeGreaterThanOrEqual(START_MS);
+    expect(next.verify().findings).toEqual([]);
+  });
+});
