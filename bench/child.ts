@@ -24,8 +24,6 @@ export interface ChildOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly core: number;
-  /** One of our own scripts, which talks to us and ends when we do. */
-  readonly channel?: boolean;
   /** For its log. */
   readonly folder: string;
   readonly nodeArgs?: readonly string[];
@@ -34,18 +32,27 @@ export interface ChildOptions {
 const STOP_MS = 10_000;
 const LOG_CHARS = 2_000;
 
+const END_WITH_PARENT = new URL('end-with-parent.ts', import.meta.url).href;
+
 const running = new Set<ChildProcess>();
 
 export function startChild(options: ChildOptions): Child {
-  const { name, script, args = [], env = {}, core, folder, channel, nodeArgs = [] } = options;
-  const node = [process.execPath, ...nodeArgs, join(ROOT, script), ...args];
+  const { name, script, args = [], env = {}, core, folder, nodeArgs = [] } = options;
+  const node = [
+    process.execPath,
+    '--import',
+    END_WITH_PARENT,
+    ...nodeArgs,
+    join(ROOT, script),
+    ...args,
+  ];
   const [command, ...rest] = canPin ? ['taskset', '-c', String(core), ...node] : node;
   const logPath = join(folder, `${name}.log`);
   const log = openSync(logPath, 'a');
   const child = spawn(command!, rest, {
     cwd: folder,
     env: { PATH: process.env.PATH, NODE_ENV: 'production', ...env },
-    stdio: ['ignore', log, log, ...(channel ? (['ipc'] as const) : [])],
+    stdio: ['ignore', log, log, 'ipc'],
   });
   closeSync(log);
   running.add(child);
@@ -64,8 +71,11 @@ export function startChild(options: ChildOptions): Child {
   };
 }
 
+const hasEnded = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;
+
 async function stop(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (hasEnded(child)) return;
   const gone = once(child, 'exit');
   child.kill('SIGTERM');
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
@@ -95,6 +105,10 @@ export function messageOf<T>(child: Child, timeoutMs: number): Promise<T> {
       resolve(message);
     };
     const onExit = fail('ended');
+    if (hasEnded(child.process)) {
+      reject(new Error(`${child.name} has ended:\n${child.log()}`));
+      return;
+    }
     const timer = setTimeout(fail(`said nothing for ${timeoutMs} ms`), timeoutMs);
     function end(): void {
       clearTimeout(timer);
@@ -119,8 +133,7 @@ export async function untilHealthy(child: Child, url: string, timeoutMs: number)
     } catch {
       // Does not listen yet.
     }
-    const ended = child.process.exitCode !== null || child.process.signalCode !== null;
-    if (ended || Date.now() > untilMs) {
+    if (hasEnded(child.process) || Date.now() > untilMs) {
       throw new Error(`${child.name} does not answer on ${url}:\n${child.log()}`);
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

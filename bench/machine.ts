@@ -1,6 +1,6 @@
 /** What the figures were measured on, and what of it the harness uses. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,12 +13,28 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
  */
 export const WORK_FOLDER = join(ROOT, 'bench', '.work');
 
-/** An empty folder for one run's databases and logs. */
+/** An empty folder for one run's databases and logs. Removes those of runs that were killed. */
 export function makeRunFolder(): string {
+  mkdirSync(WORK_FOLDER, { recursive: true });
+  for (const name of readdirSync(WORK_FOLDER)) {
+    const pid = /^run-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !isAlive(Number(pid))) {
+      rmSync(join(WORK_FOLDER, name), { recursive: true, force: true });
+    }
+  }
   const folder = join(WORK_FOLDER, `run-${process.pid}`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder);
   return folder;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    // Signal 0 only asks.
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The measured process has one core for itself; all that it talks to shares the other. */

@@ -70,7 +70,7 @@ async function makeHistory(
   mkdirSync(made);
   const name = `history-${reservations}`;
   const script = 'bench/arbstr/write-history.ts';
-  const child = startChild({ name, script, channel: true, core: MEASURED_CORE, folder });
+  const child = startChild({ name, script, core: MEASURED_CORE, folder });
   const order: HistoryOrder = {
     databasePath: join(made, DATABASE),
     agentsPath: join(made, AGENTS_FILE),

@@ -104,8 +104,8 @@ function write({ databasePath, agentsPath, reservations }: HistoryOrder): void {
   writeFileSync(agentsPath, JSON.stringify(agents.map(({ id, token }) => ({ id, token }))));
 }
 
+process.channel!.ref();
 process.on('message', (order: HistoryOrder) => {
   write(order);
   process.send!('written');
 });
-process.on('disconnect', () => process.exit(0));

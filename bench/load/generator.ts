@@ -18,7 +18,6 @@ export function startGenerator(folder: string): Generator & { readonly child: Ch
   const child = startChild({
     name: 'load',
     script: 'bench/load/main.ts',
-    channel: true,
     core: OTHER_CORE,
     folder,
   });

@@ -2,6 +2,7 @@
 import type { Job, Reply } from './job.ts';
 import { runJob } from './run-job.ts';
 
+process.channel!.ref();
 process.on('message', async (job: Job) => {
   let reply: Reply;
   try {
@@ -11,4 +12,3 @@ process.on('message', async (job: Job) => {
   }
   process.send!(reply);
 });
-process.on('disconnect', () => process.exit(0));

@@ -12,7 +12,6 @@ export function serve(server: Server): void {
   server.listen(0, '127.0.0.1', () => {
     process.send!({ port: (server.address() as AddressInfo).port } satisfies Listening);
   });
-  process.on('disconnect', () => process.exit(0));
 }
 
 export interface Target {
@@ -30,7 +29,7 @@ export async function startServer(
   args: readonly string[] = [],
 ): Promise<Target> {
   const script = `bench/servers/${name}.ts`;
-  const child = startChild({ name, script, args, channel: true, core, folder });
+  const child = startChild({ name, script, args, core, folder });
   const { port } = await messageOf<Listening>(child, START_MS);
   return { child, port };
 }

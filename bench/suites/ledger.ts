@@ -27,7 +27,6 @@ export const ledger: Suite = {
       name: 'ledger',
       script: 'bench/suites/ledger/main.ts',
       args: [folder],
-      channel: true,
       core: MEASURED_CORE,
       folder,
     });

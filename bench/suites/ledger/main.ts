@@ -40,6 +40,6 @@ async function run({ on, group, measureMs }: LedgerJob): Promise<LedgerFindings>
   };
 }
 
+process.channel!.ref();
 process.on('message', async (job: LedgerJob) => process.send!(await run(job)));
-process.on('disconnect', () => process.exit(0));
 process.send!('ready');
