@@ -21,15 +21,11 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   insufficient_balance:
     'The agent has less available (`available_msats`) than the request may cost (`required_msats`). Lower `max_tokens`, or have the operator add funds.',
   policy_denied: "The agent's spend policy refuses; `rule` says which limit.",
-  approval_required: RESERVED,
   unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
-  model_not_allowed: RESERVED,
   insufficient_scope: 'The token may not spend.',
   agent_disabled: 'The operator has disabled the agent.',
-  operator_only: RESERVED,
   model_not_found: 'No provider serves the model; `GET /v1/models` lists those that are.',
   not_found: 'No such route, or no request of yours with this id.',
-  method_not_allowed: RESERVED,
   request_too_large: 'The body is above `server.body_limit_mb`.',
   unsupported_media_type: 'The body was not sent as JSON.',
   rate_limited:

@@ -141,6 +141,11 @@ export interface UndeliveredRow {
   reservationId: string;
   end: JournalEnd;
   endedAtMs: number;
+  /**
+   * Brought to its end by recovery. A power cut may have lost an end that the vault had already
+   * taken, so that the vault's word stands where it differs: it is the one that was billed.
+   */
+  recovered: boolean;
 }
 
 /** A journal row whose request was cut off by a crash. */

@@ -88,6 +88,12 @@ function appOf(parts: Parts): FastifyInstance {
         if (row.outputTokens !== null)
           parts.expectations.observe(row.requestedModel, row.outputTokens);
         if (row.requestedModel !== '') parts.requestLog.append(row);
+        if (outcome.facts.bill?.capped) {
+          log.warn(
+            { correlation_id: row.correlationId, provider: row.provider, held_msats: row.heldMsat },
+            'request cost more than was held; the operator bears the rest: see usage_tolerance and image_tokens',
+          );
+        }
         if (config.logging.logRequests) log.info(requestLine(row), 'request');
       },
     },

@@ -1,5 +1,6 @@
 /** What each command of core does to the process: prints, serves, sets the exit code. */
 
+import type { Logger } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { readConfigFile } from '../config/config-file.ts';
 import { loadConfig } from '../config/load.ts';
@@ -10,6 +11,8 @@ import { type Command, HELP, parseCommand } from './args.ts';
 import { check } from './check.ts';
 import { type CommandInput, type CommandResult, configPath, lines } from './command.ts';
 import { providers } from './providers.ts';
+
+const LOG_FLUSH_MS = 500;
 
 export async function run(argv: readonly string[]): Promise<void> {
   const command = parseCommand(argv);
@@ -54,12 +57,26 @@ async function serve(command: Command & { name: 'serve' }): Promise<void> {
     const core = await startCore({ ...config, server }, log);
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
-        void core.close().then(() => process.exit(0));
+        void core
+          .close()
+          .then(() => flushed(log))
+          .then(() => process.exit(0));
       });
     }
   } catch (error) {
     print({ code: 1, stdout: '', stderr: `arbstr core cannot start: ${explain(error, server)}\n` });
   }
+}
+
+/**
+ * Waits for the last lines. Where nobody reads them any more (a closed pipe), the wait is what lets
+ * the logger notice, whose flush at exit would else try for ever.
+ */
+function flushed(log: Logger): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, LOG_FLUSH_MS);
+    log.flush(() => resolve());
+  });
 }
 
 function readConfig(option: string | null): Config | null {

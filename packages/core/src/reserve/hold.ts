@@ -76,7 +76,7 @@ export function vaultHold(deps: HoldDeps, reservation: HeldReservation): Hold {
     live.remove(reservationId);
     const endedAtMs = deps.nowMs();
     const written = journal.end(reservationId, ending, endedAtMs);
-    deps.deliveries.add({ reservationId, end: ending, endedAtMs });
+    deps.deliveries.add({ reservationId, end: ending, endedAtMs, recovered: false });
     // A disk that refuses must not keep the answer from its caller: the row waits in memory and is
     // on its way to the vault already.
     if (journal.trouble === null) await written;

@@ -101,7 +101,7 @@ async function giveUp(
   }
   const end = { kind: 'release', reason: 'reserve_failed' } as const;
   const written = deps.journal.end(reservationId, end, atMs);
-  deps.deliveries.add({ reservationId, end, endedAtMs: atMs });
+  deps.deliveries.add({ reservationId, end, endedAtMs: atMs, recovered: false });
   if (deps.journal.trouble === null) await written;
   return refusal;
 }
@@ -123,16 +123,14 @@ function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Ref
       const required = msat(Number(details.requested_msats ?? intent.heldMsat));
       return refuse(
         'insufficient_balance',
-        `The agent has ${available} msat available; this request may cost up to ${required} msat. Lower max_tokens, or have the operator add funds: curl -X POST $VAULT_URL/agents/${agent}/deposit -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H 'content-type: application/json' -d '{"amount_msat": ${required - available}}'`,
+        `The agent has ${available} msat available; this request may cost up to ${required} msat. Lower max_tokens, or have the operator add funds: ${operatorCall('POST', `/agents/${agent}/deposit`, { amount_msat: required - available })}`,
         { details: { available_msats: available, required_msats: required } },
       );
     }
     case 'policy_denied':
-      return refuse(
-        'policy_denied',
-        `The agent's spend policy refuses this request (rule ${String(details.rule)}). The operator changes it with: curl -X PATCH $VAULT_URL/operator/agents/${agent}/policy -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H 'content-type: application/json' -d '{"max_transaction_msat": …, "daily_limit_msat": …}'`,
-        { details: { ...details } },
-      );
+      return refuse('policy_denied', explainPolicy(String(details.rule), agent, intent.heldMsat), {
+        details: { ...details },
+      });
     case 'agent_disabled':
       return refuse(
         'agent_disabled',
@@ -152,5 +150,18 @@ function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Ref
   }
 }
 
-export const INVALID_TOKEN =
-  'The agent token is missing, wrong, revoked or expired. Send it as "Authorization: Bearer vtk_…"; the operator makes one with: curl -X POST $VAULT_URL/agents -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H \'content-type: application/json\' -d \'{"name": "my-agent"}\'';
+function explainPolicy(rule: string, agent: string, wantedMsat: number): string {
+  if (rule === 'no_policy') {
+    const policy = { max_transaction_msat: 1_000_000, daily_limit_msat: 10_000_000 };
+    return `The agent has no spend policy yet, so it may spend nothing. The operator sets one with: ${operatorCall('PUT', `/agents/${agent}/policy`, policy)}`;
+  }
+  const limit = rule === 'max_transaction_msat' ? wantedMsat : null;
+  return `The agent's spend policy refuses this request, which may cost up to ${wantedMsat} msat (rule ${rule}). Lower max_tokens, or have the operator change the limit (null = none): ${operatorCall('PATCH', `/operator/agents/${agent}/policy`, { [rule]: limit })}`;
+}
+
+/** A line to copy, for an operator's shell that knows VAULT_URL and VAULT_ADMIN_TOKEN. */
+function operatorCall(method: string, path: string, body: object): string {
+  return `curl -X ${method} "$VAULT_URL${path}" -H "Authorization: Bearer $VAULT_ADMIN_TOKEN" -H 'content-type: application/json' -d '${JSON.stringify(body)}'`;
+}
+
+export const INVALID_TOKEN = `The agent token is missing, wrong, revoked or expired. Send it as "Authorization: Bearer vtk_…". The operator makes an agent with its token by: ${operatorCall('POST', '/agents', { name: 'my-agent', policy: { daily_limit_msat: 10_000_000 } })} and funds it by POST /agents/<agent_id>/deposit.`;

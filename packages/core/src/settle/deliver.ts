@@ -7,11 +7,19 @@
  * (the reservation ended otherwise), the vault's books stand, the row is kept as a conflict, and the
  * log says so: that money needs a human.
  */
+import type { VaultErrorCode } from '@arbstr/shared';
 import type { JournalStore, UndeliveredRow, Vault, VaultReply } from '../ports.ts';
 
 const DELIVERIES_MAX = 32;
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 15_000;
+
+/** The vault's word that the reservation had come to an end before. */
+const ENDED_ALREADY: ReadonlySet<VaultErrorCode> = new Set([
+  'already_settled',
+  'already_settled_differently',
+  'already_released',
+]);
 
 export interface Deliveries {
   add(row: UndeliveredRow): void;
@@ -80,7 +88,9 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
     failedInARow = 0;
     overdue = 0;
     deps.journal.delivered(row.reservationId, deps.nowMs(), outcomeOf(row, reply));
-    if (reply.kind === 'refused') onConflict(row, reply);
+    if (reply.kind === 'refused' && !(row.recovered && ENDED_ALREADY.has(reply.code))) {
+      onConflict(row, reply);
+    }
     if (undelivered() === 0) for (const wake of drainers) wake();
     pump();
   }
@@ -168,6 +178,8 @@ function send(vault: Vault, row: UndeliveredRow): Promise<VaultReply<unknown>> {
 }
 
 function outcomeOf(row: UndeliveredRow, reply: VaultReply<unknown>): string {
-  if (reply.kind === 'refused') return `conflict:${reply.code}`;
+  if (reply.kind === 'refused') {
+    return `${row.recovered && ENDED_ALREADY.has(reply.code) ? 'ended_before' : 'conflict'}:${reply.code}`;
+  }
   return row.end.kind === 'settle' ? 'settled' : 'released';
 }

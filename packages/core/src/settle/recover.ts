@@ -31,7 +31,7 @@ export async function recoverJournal(deps: RecoverDeps): Promise<void> {
     const end = endOf(row);
     const endedAtMs = deps.nowMs();
     await journal.end(row.reservationId, end, endedAtMs);
-    deliveries.add({ reservationId: row.reservationId, end, endedAtMs });
+    deliveries.add({ reservationId: row.reservationId, end, endedAtMs, recovered: true });
     log.warn(
       {
         reservation_id: row.reservationId,

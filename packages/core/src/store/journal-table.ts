@@ -134,5 +134,6 @@ function toUndelivered(row: JournalRow): UndeliveredRow {
         ? { kind: 'settle', settle: JSON.parse(ending) as SettleRequest }
         : { kind: 'release', reason: ending },
     endedAtMs: row.ended_at_ms ?? row.created_at_ms,
+    recovered: true,
   };
 }

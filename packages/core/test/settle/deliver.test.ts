@@ -18,6 +18,7 @@ const row = (id: string): UndeliveredRow => ({
   reservationId: id,
   end: { kind: 'settle', settle: { reservation_id: id, actual_msats: msat(5) } },
   endedAtMs: 1_000,
+  recovered: false,
 });
 
 let calls: string[];
@@ -88,6 +89,14 @@ describe('deliveries', () => {
     expect(delivered).toEqual([['a', 'conflict:already_released']]);
     expect(deliveries.conflicts).toBe(1);
     expect(errors[0]).toMatchObject({ reservation_id: 'a', wanted: 'settle', wanted_msats: 5 });
+  });
+
+  it('takes the vault’s word on a row that recovery ended: a power cut may have lost what was billed', async () => {
+    reply = async () => refused('already_settled_differently');
+    deliveries.add({ ...row('a'), recovered: true });
+    await vi.runAllTimersAsync();
+    expect(delivered).toEqual([['a', 'ended_before:already_settled_differently']]);
+    expect(deliveries.conflicts).toBe(0);
   });
 
   it('sends a bounded number at once', async () => {
