@@ -40,12 +40,24 @@ export function requestRow(outcome: Outcome, call: Call, nowMs: number): Request
   };
 }
 
+const logNames = new Map<string, string>();
+
+/** costMsat → cost_msat, as everywhere in the logs. */
+function logName(key: string): string {
+  let name = logNames.get(key);
+  if (name === undefined) {
+    name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    logNames.set(key, name);
+  }
+  return name;
+}
+
 /** The log's line of a request: the row without what is empty, in the log's spelling. */
 export function requestLine(row: RequestRow): Record<string, unknown> {
   const line: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(row)) {
     if (value === null || value === '' || value === false || key === 'timestampMs') continue;
-    line[key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] = value;
+    line[logName(key)] = value;
   }
   return line;
 }

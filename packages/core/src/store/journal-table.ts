@@ -57,11 +57,6 @@ export function createJournalTable(
        (select reservation_id from journal where state = 'delivered' and delivered_at_ms < ? limit ?)`,
   );
 
-  const logged = (write: Promise<void>): void => {
-    // Lasting writes never reject: they wait for the disk.
-    void write;
-  };
-
   return {
     coreId: readCoreId(db, newCoreId),
     get trouble() {
@@ -81,17 +76,17 @@ export function createJournalTable(
         );
       }),
     dispatched(reservationId, snapshot) {
-      logged(writer.lasting(() => setDispatched.run(JSON.stringify(snapshot), reservationId)));
+      writer.lazy(() => setDispatched.run(JSON.stringify(snapshot), reservationId));
     },
     checkpoint(reservationId, outputTokens) {
-      logged(writer.lasting(() => setOutput.run(outputTokens, reservationId)));
+      writer.lazy(() => setOutput.run(outputTokens, reservationId));
     },
     end: (reservationId, end, endedAtMs) =>
       writer.lasting(() => {
         setEnd.run(end.kind, encodeEnd(end), endedAtMs, reservationId);
       }),
     delivered(reservationId, atMs, outcome) {
-      logged(writer.lasting(() => setDelivered.run(atMs, outcome, reservationId)));
+      writer.lazy(() => setDelivered.run(atMs, outcome, reservationId));
     },
     openRows: () => selectByState.all('intent', 'dispatched').map(toOpenRow),
     undeliveredRows: () => selectByState.all('settle', 'release').map(toUndelivered),

@@ -28,7 +28,7 @@ export function createRequestLog(
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   return {
     append(row) {
-      void writer.lasting(() => insert.run(...valuesOf(row)));
+      writer.lazy(() => insert.run(...valuesOf(row)));
     },
     find(correlationId, agentId) {
       writer.flush();

@@ -4,9 +4,10 @@ import { codeOf, StorageError } from './open.ts';
 /**
  * Group commit: writes that arrive in one turn of the event loop share one transaction.
  *
- * Two strengths. `durable` writes resolve after an fsync (they come before money leaves the house).
- * The others resolve once SQLite has them in its log file: they survive the death of the process,
- * and a power cut may lose the last of them, for which recovery has an answer.
+ * Three strengths. `durable` writes resolve after an fsync (they come before money leaves the
+ * house). `lasting` ones resolve once SQLite has them in its log file: they survive the death of the
+ * process, and a power cut may lose the last of them, for which recovery has an answer. `lazy` ones
+ * nobody waits for: they go with the next commit, or after LAZY_MS.
  *
  * Where the disk refuses, durable writes reject at once and nothing depends on them; the others stay
  * queued and are tried again until the disk takes them, because they describe what has happened.
@@ -14,6 +15,7 @@ import { codeOf, StorageError } from './open.ts';
 export interface Writer {
   durable(apply: () => void): Promise<void>;
   lasting(apply: () => void): Promise<void>;
+  lazy(apply: () => void): void;
   /** Tries to write what is queued now; false where the disk still refuses. */
   flush(): boolean;
   readonly trouble: string | null;
@@ -26,6 +28,9 @@ interface Write {
   resolve: () => void;
   reject: (error: Error) => void;
 }
+
+const LAZY_MS = 10;
+const nothing = (): void => {};
 
 const RETRY_MS = 1_000;
 /** Beyond this many waiting writes new durable ones are refused: the disk is gone for too long. */
@@ -41,6 +46,7 @@ export function createWriter(db: Database.Database, onFault: (error: Error) => v
   let scheduled = false;
   let trouble: string | null = null;
   let retryTimer: NodeJS.Timeout | null = null;
+  let lazyTimer: NodeJS.Timeout | null = null;
   let closed = false;
   const begin = db.prepare('begin immediate');
   const commit = db.prepare('commit');
@@ -67,6 +73,8 @@ export function createWriter(db: Database.Database, onFault: (error: Error) => v
 
   function flush(): boolean {
     scheduled = false;
+    if (lazyTimer !== null) clearTimeout(lazyTimer);
+    lazyTimer = null;
     if (queue.length === 0) return trouble === null;
     const batch = queue;
     queue = [];
@@ -135,6 +143,10 @@ export function createWriter(db: Database.Database, onFault: (error: Error) => v
   return {
     durable: (apply) => enqueue(apply, true),
     lasting: (apply) => enqueue(apply, false),
+    lazy(apply) {
+      queue.push({ apply, durable: false, resolve: nothing, reject: nothing });
+      if (!scheduled) lazyTimer ??= setTimeout(flush, LAZY_MS);
+    },
     flush,
     get trouble() {
       return trouble;

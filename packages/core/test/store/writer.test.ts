@@ -50,6 +50,15 @@ describe('writer', () => {
     expect(store.db.pragma('synchronous', { simple: true })).toBe(2);
   });
 
+  it('lets lazy writes go with the next commit, or soon by themselves', async () => {
+    writer.lazy(put('a'));
+    await writer.lasting(put('b'));
+    expect(notes()).toEqual(['a', 'b']);
+    writer.lazy(put('c'));
+    expect(notes()).toEqual(['a', 'b']);
+    await expect.poll(notes).toEqual(['a', 'b', 'c']);
+  });
+
   it('refuses durable writes on a full disk and says why', async () => {
     fillDisk();
     await expect(writer.durable(put(`a${BIG}`))).rejects.toThrow(/full/);
