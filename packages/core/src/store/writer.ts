@@ -11,6 +11,7 @@ import { codeOf, StorageError } from './open.ts';
  *
  * Where the disk refuses, durable writes reject at once and nothing depends on them; the others stay
  * queued and are tried again until the disk takes them, because they describe what has happened.
+ * Nobody waits for that: a lasting write that is refused resolves too, and `trouble` says why.
  */
 export interface Writer {
   durable(apply: () => void): Promise<void>;
@@ -115,7 +116,10 @@ export function createWriter(db: Database.Database, onFault: (error: Error) => v
     const waiting: Write[] = [];
     for (const write of batch) {
       if (write.durable) write.reject(new StorageError(trouble, { cause: error }));
-      else waiting.push(write);
+      else {
+        write.resolve();
+        waiting.push(write);
+      }
     }
     queue = [...waiting, ...queue];
     if (!closed && retryTimer === null) {

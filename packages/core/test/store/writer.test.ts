@@ -80,6 +80,15 @@ describe('writer', () => {
     expect(writer.trouble).toBeNull();
   });
 
+  it('lets nobody wait for a disk that refuses, and writes all the same when it is back', async () => {
+    fillDisk();
+    await writer.lasting(put(`e${BIG}`));
+    expect(writer.trouble).toMatch(/full/);
+    expect(notes()).toEqual([]);
+    freeDisk();
+    await expect.poll(notes, { timeout: 5_000 }).toEqual(['e']);
+  });
+
   it('lets one faulty write fail alone', async () => {
     const faulty = () => {
       store.db.prepare('insert into notes values (null)').run();
