@@ -1,6 +1,5 @@
 /**
- * What a decision changes, as data. The store applies the effects of one command under one
- * savepoint, in order; an audit effect seals the transfers that came before it.
+ * What a decision changes, as data. The store applies the effects of one command in order; an audit effect seals the transfers that came before it.
  */
 import type { AgentScope } from '@arbstr/shared';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';

@@ -4,6 +4,10 @@
  *
  *   execute ▸ queue (bounded) ▸ batch ▸ BEGIN IMMEDIATE ▸ decide + apply each ▸ COMMIT ▸ answers
  *
+ * A command that fails by a defect of ours undoes its batch, whose commands are then applied one
+ * by one, so that it fails alone. (A savepoint around each command would do the same and make
+ * SQLite copy every page that a command touches: 11 of 49 µs CPU per command.)
+ *
  * Storage: `ok` ──(disk full, read-only, I/O error)──▶ `failing`: every command is refused at once,
  * nothing touches the disk but probes; a probe that commits leads back to `ok`.
  */
@@ -11,7 +15,7 @@ import type { Logger } from 'pino';
 import { type Refusal, refuse } from '../errors.ts';
 import type { Command, Heartbeat, Prolong } from './command.ts';
 import { decide } from './decide.ts';
-import { classify, isStorageError, type Phase } from './failure.ts';
+import { classify, type Phase } from './failure.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
 import type { LedgerStore } from './store.ts';
 
@@ -26,15 +30,7 @@ const BUSY_WAIT_MAX_MS = 5_000;
 /** The part of the store that the engine drives; tests put a failing disk in its place. */
 export type EngineStore = Pick<
   LedgerStore,
-  | 'view'
-  | 'ledgerMs'
-  | 'inTransaction'
-  | 'begin'
-  | 'apply'
-  | 'undoCommand'
-  | 'commit'
-  | 'abandon'
-  | 'close'
+  'view' | 'ledgerMs' | 'begin' | 'apply' | 'commit' | 'abandon' | 'close'
 >;
 
 export interface EngineDeps {
@@ -58,6 +54,8 @@ export class LedgerEngine {
   #queue: Waiting[] = [];
   #scheduled = false;
   #busySinceMs: number | null = null;
+  /** Commands at the front of the queue that get a transaction each. */
+  #oneByOne = 0;
   #storage: StorageState = { state: 'ok' };
   #closing = false;
   #onIdle: (() => void) | null = null;
@@ -127,7 +125,7 @@ export class LedgerEngine {
 
   #runBatch(): void {
     this.#scheduled = false;
-    const batch = this.#queue.splice(0, BATCH_MAX);
+    const batch = this.#queue.splice(0, this.#oneByOne > 0 ? 1 : BATCH_MAX);
     const outcomes: Outcome[] = [];
     let phase: Phase = 'begin';
     const { store } = this.#deps;
@@ -144,27 +142,17 @@ export class LedgerEngine {
       return;
     }
     this.#busySinceMs = null;
+    if (this.#oneByOne > 0) this.#oneByOne--;
     if (this.#storage.state === 'failing') this.#recovered();
     for (const [index, { answer }] of batch.entries()) answer(outcomes[index]!);
     this.#continue();
   }
 
-  /** A defect in one command must not take the others of its batch with it. */
   #applyOne(command: Command, now: number): Outcome {
-    const { store, log } = this.#deps;
-    let applying = false;
-    try {
-      const decision = decide(store.view, command, now);
-      if (decision.effects.length === 0) return decision.outcome;
-      applying = true;
-      store.apply(decision.effects, now);
-      return decision.outcome;
-    } catch (error) {
-      if (isStorageError(error) || !store.inTransaction) throw error;
-      if (applying) store.undoCommand();
-      log.error({ err: error, command: command.kind }, 'command undone; no money moved');
-      return undone();
-    }
+    const { store } = this.#deps;
+    const decision = decide(store.view, command, now);
+    if (decision.effects.length > 0) store.apply(decision.effects, now);
+    return decision.outcome;
   }
 
   #failBatch(batch: Waiting[], error: unknown, phase: Phase): void {
@@ -186,7 +174,16 @@ export class LedgerEngine {
         answerAll(batch, storageRefusal(failure.reason));
         return;
       case 'defect':
-        log.error({ err: failure.error }, 'a batch failed and was undone; no money moved');
+        if (batch.length > 1) {
+          this.#queue.unshift(...batch);
+          this.#oneByOne = batch.length;
+          return;
+        }
+        this.#oneByOne = Math.max(0, this.#oneByOne - 1);
+        log.error(
+          { err: failure.error, command: batch[0]?.command.kind },
+          'a command failed and was undone; no money moved',
+        );
         answerAll(batch, undone());
         return;
       case 'unknown':

@@ -1,9 +1,8 @@
 /**
  * What a SQL error means for the batch in which it happened.
  *
- * SQLite ends the whole transaction by itself on a full disk, an I/O error and their kin, and the
- * savepoint of the command with it: going on would run the next command without a transaction. So
- * every error of this kind ends the batch.
+ * SQLite ends the whole transaction by itself on a full disk, an I/O error and their kin: going on
+ * would run the next command without a transaction. So every error ends the batch.
  *
  * Before COMMIT the outcome is certain: a transaction that was never committed is never applied.
  * At COMMIT it is certain only where SQLite says that the log could not be written: without its
@@ -50,9 +49,6 @@ export function classify(error: unknown, phase: Phase): BatchFailure {
   if (reason !== null) return { kind: 'refused', reason };
   return { kind: 'defect', error: error instanceof Error ? error : new Error(String(error)) };
 }
-
-/** Whether this is about the disk, and so about every command, not about one. */
-export const isStorageError = (error: unknown): boolean => reasonOf(error) !== null;
 
 function reasonOf(error: unknown): string | null {
   const code = codeOf(error);

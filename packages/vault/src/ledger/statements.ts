@@ -33,9 +33,6 @@ export function prepareStatements(db: Database) {
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
-    savepoint: db.prepare('SAVEPOINT command'),
-    releaseSavepoint: db.prepare('RELEASE command'),
-    rollbackToSavepoint: db.prepare('ROLLBACK TO command'),
 
     selectMeta: db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?'),
     insertMeta: db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)'),

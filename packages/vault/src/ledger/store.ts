@@ -1,8 +1,7 @@
 /**
  * The ledger's tables and what is cached of them: applies effects and makes them durable.
  *
- * One batch: begin ▸ (savepoint ▸ effects ▸ release) × n ▸ commit. The rows of a command are
- * written first; memory follows only when all of them went in. What several commands of a batch
+ * One batch: begin ▸ effects × n ▸ commit. What several commands of a batch
  * change again and again (balances, chain heads, spend buckets, the clock) is written once, before
  * COMMIT.
  */
@@ -62,28 +61,16 @@ export class LedgerStore {
     return this.#ledgerMs;
   }
 
-  get inTransaction(): boolean {
-    return this.#db.inTransaction;
-  }
-
   begin(): void {
     this.#sql.begin.run();
     if (!this.#loaded) this.#load();
   }
 
-  /** Applies one command's effects, all or none of them. */
+  /** Applies one command's effects. Where it throws, the batch must be abandoned. */
   apply(effects: readonly Effect[], now: number): void {
-    this.#sql.savepoint.run();
     const staged: Staged = { transfers: 0, heads: new Map(), newChains: new Map() };
     this.#write(effects, staged, now);
-    this.#sql.releaseSavepoint.run();
     this.#merge(effects, staged, now);
-  }
-
-  /** After `apply` threw while the batch's transaction is still open. */
-  undoCommand(): void {
-    this.#sql.rollbackToSavepoint.run();
-    this.#sql.releaseSavepoint.run();
   }
 
   /** Durable when it returns. A batch without changes costs no write. */
@@ -126,6 +113,9 @@ export class LedgerStore {
     for (const effect of effects) {
       switch (effect.effect) {
         case 'transfer': {
+          // Throws where an account does not exist, as a foreign key would.
+          this.#cache.account(effect.debit);
+          this.#cache.account(effect.credit);
           const id = this.#lastTransferId + ++staged.transfers;
           const { debit, credit, amount, kind, ref } = effect;
           sql.insertTransfer.run(id, now, debit, credit, amount, kind, ref);

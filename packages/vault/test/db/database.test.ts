@@ -127,7 +127,7 @@ test.each([
   ['UPDATE accounts SET balance = 1 WHERE id = 1', 'CHECK'],
   ["INSERT INTO transfers VALUES (99, 1, 1, 2, 0, 'x', 'x')", 'CHECK'],
   ["INSERT INTO transfers VALUES (99, 1, 1, 1, 5, 'x', 'x')", 'CHECK'],
-  ["INSERT INTO transfers VALUES (99, 1, 1, 77, 5, 'x', 'x')", 'FOREIGN KEY'],
+  ["INSERT INTO agent_tokens VALUES ('t', 77, 'h', 'spend', 1, NULL, NULL)", 'FOREIGN KEY'],
 ])('the database itself refuses: %s', async (sql, reason) => {
   const vault = await openVault();
   const agent = await fundedAgent(vault);

@@ -169,12 +169,8 @@ function brokenLedger(breakStore: (store: EngineStore) => Partial<EngineStore>) 
     get ledgerMs() {
       return store.ledgerMs;
     },
-    get inTransaction() {
-      return store.inTransaction;
-    },
     begin: () => store.begin(),
     apply: (effects, now) => store.apply(effects, now),
-    undoCommand: () => store.undoCommand(),
     commit: (now) => store.commit(now),
     abandon: () => store.abandon(),
     close: () => store.close(),
@@ -271,7 +267,7 @@ describe('a commit that fails', () => {
         apply: (effects, now) => {
           applied.push(1);
           if (applied.length === 2) {
-            // As SQLite does: the transaction is over, savepoint and all.
+            // As SQLite does: the transaction is over.
             store.abandon();
             throw sqlError('SQLITE_IOERR_WRITE');
           }

@@ -1,5 +1,6 @@
 -- Money is integer millisatoshi, time is Unix milliseconds. A balance is credits minus debits,
--- so that the sum over all accounts is zero at any time.
+-- so that the sum over all accounts is zero at any time. Tables that every request writes have no
+-- foreign keys (4 of 49 µs CPU per command): the ledger looks their parents up in memory.
 
 -- Facts about the ledger as a whole: its epoch and which key seals its audit rows.
 CREATE TABLE meta (
@@ -63,8 +64,8 @@ INSERT INTO accounts (id, name, normal, balance) VALUES
 CREATE TABLE transfers (
   id INTEGER PRIMARY KEY,
   at INTEGER NOT NULL,
-  debit INTEGER NOT NULL REFERENCES accounts(id),
-  credit INTEGER NOT NULL REFERENCES accounts(id),
+  debit INTEGER NOT NULL,
+  credit INTEGER NOT NULL,
   amount INTEGER NOT NULL CHECK (amount > 0),
   kind TEXT NOT NULL,
   ref TEXT NOT NULL,
@@ -74,7 +75,7 @@ CREATE TABLE transfers (
 -- The reservation id is minted by core and sorts by time, so its index only appends.
 CREATE TABLE reservations (
   id TEXT NOT NULL UNIQUE,
-  agent_no INTEGER REFERENCES agents(no),
+  agent_no INTEGER,
   core_id TEXT,
   correlation_id TEXT,
   model TEXT,
@@ -104,7 +105,7 @@ CREATE UNIQUE INDEX reservations_by_correlation ON reservations (agent_no, corre
 --> statement-breakpoint
 -- Charges of the last 24 h by minute of their reserve: a ring of 1,441 slots per agent.
 CREATE TABLE spend_buckets (
-  agent_no INTEGER NOT NULL REFERENCES agents(no),
+  agent_no INTEGER NOT NULL,
   slot INTEGER NOT NULL,
   minute INTEGER NOT NULL,
   msat INTEGER NOT NULL CHECK (msat > 0),
