@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { App } from './app-type.ts';
 
 /**
- * One line per request. Billing requests come by the thousand and leave audit rows, so they are
- * logged at debug only, except where the vault itself failed.
+ * One line per request. The two that move an agent's money carry core's correlation id, so that one
+ * id finds a request in both services' logs; the other internal ones are for debugging.
  */
 export const requestLog = fp(
   async (app: App, { log }: { log: Logger }) => {
@@ -30,5 +30,6 @@ export const requestLog = fp(
 
 function levelOf(url: string, status: number): 'debug' | 'info' | 'error' {
   if (status >= 500) return 'error';
+  if (url === '/internal/reserve' || url === '/internal/settle') return 'info';
   return url.startsWith('/internal/') || url === '/health' ? 'debug' : 'info';
 }
