@@ -23,7 +23,8 @@ Usage: npx pnpm@12 bench [options]
 
   --only NAME  one of ${SUITES.map(({ name }) => name).join(', ')}
   --json FILE  also write the rows as JSON
-  --quick      a minute or two instead of six
+  --quick      a minute or two instead of six; the first full run also writes a database with a
+               million past reservations, which takes minutes and is kept
   --profile D  also write CPU profiles of what is measured into folder D, and say what they show;
                a profiled process is slower
   --help       this text

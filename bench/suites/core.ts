@@ -33,8 +33,8 @@ interface Scene {
 }
 
 function scenes(quick: boolean): readonly Scene[] {
-  const alone = quick ? { rounds: 3, measureMs: 400 } : { rounds: 9, measureMs: 700 };
-  const loaded = quick ? { rounds: 3, measureMs: 1_000 } : { rounds: 5, measureMs: 2_000 };
+  const alone = quick ? { rounds: 3, measureMs: 400 } : { rounds: 7, measureMs: 500 };
+  const loaded = quick ? { rounds: 3, measureMs: 1_000 } : { rounds: 5, measureMs: 1_500 };
   const long = longQuestion(LONG_PROMPT_KIB);
   return [
     { name: 'whole', kind: 'whole', connections: ALONE, plan: alone },

@@ -5,6 +5,7 @@
  */
 import { messageOf, startChild } from '../child.ts';
 import { MEASURED_CORE } from '../machine.ts';
+import { profileArgs } from '../profile.ts';
 import { type Row, rowAgainst } from '../report.ts';
 import { type Contender, interleave } from '../rounds.ts';
 import type { LedgerFindings, LedgerJob } from './ledger/job.ts';
@@ -13,7 +14,7 @@ import type { Suite } from './suite.ts';
 /** Commands under way at once: one caller, as many as core's connections, a full batch. */
 const GROUPS = [1, 64, 512];
 const PLANS = {
-  full: { rounds: 5, measureMs: 1_000 },
+  full: { rounds: 5, measureMs: 700 },
   quick: { rounds: 3, measureMs: 400 },
 };
 const START_MS = 20_000;
@@ -21,12 +22,13 @@ const GRACE_MS = 10_000;
 
 export const ledger: Suite = {
   name: 'ledger',
-  async measure({ folder, quick, say }) {
+  async measure({ folder, quick, profileFolder, say }) {
     const { rounds, measureMs } = quick ? PLANS.quick : PLANS.full;
     const child = startChild({
       name: 'ledger',
       script: 'bench/suites/ledger/main.ts',
       args: [folder],
+      nodeArgs: profileArgs(profileFolder, 'ledger'),
       core: MEASURED_CORE,
       folder,
     });

@@ -20,12 +20,15 @@ import type { Plan, Run, Suite } from './suite.ts';
 /** Past reservations at the start. */
 const HISTORIES = { full: [0, 100_000, 1_000_000], quick: [0, 100_000] };
 const PLANS: Record<'full' | 'quick', { loaded: Plan; alone: Plan }> = {
-  full: { loaded: { rounds: 7, measureMs: 2_000 }, alone: { rounds: 7, measureMs: 700 } },
+  full: { loaded: { rounds: 5, measureMs: 1_500 }, alone: { rounds: 5, measureMs: 500 } },
   quick: { loaded: { rounds: 3, measureMs: 1_000 }, alone: { rounds: 3, measureMs: 400 } },
 };
 const LOADED = 64;
 /** Before the first round: for the compiler. */
 const WARM_UP_MS = 1_500;
+
+/** Verifying a larger history after each run would take longer than the run; it was when written. */
+const VERIFIED_MAX = 100_000;
 
 const PAIRS_GOAL = { atLeast: 0.5 };
 const FLAT_GOAL = { atLeast: 0.9 };
@@ -59,7 +62,9 @@ export const vaultHttp: Suite = {
     const names = vaults.map(({ name }) => name);
     for (const { child } of targets) await child.stop();
     say('vault-http: verifying the books');
-    for (const { databasePath } of vaults) verifyBooks(databasePath);
+    for (const [nth, { databasePath }] of vaults.entries()) {
+      if (histories[nth]! <= VERIFIED_MAX) verifyBooks(databasePath);
+    }
     return [
       ...throughputRows(c64, names),
       ...latencyRows(c64, names, 'c64'),

@@ -40,6 +40,8 @@ async function run({ on, group, measureMs }: LedgerJob): Promise<LedgerFindings>
   };
 }
 
+// An end that writes the CPU profile, where one was asked for.
+process.on('SIGTERM', () => process.exit(0));
 process.channel!.ref();
 process.on('message', async (job: LedgerJob) => process.send!(await run(job)));
 process.send!('ready');
