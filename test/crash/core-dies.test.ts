@@ -3,10 +3,10 @@
  * in the journal and at the vault, and brings each reservation to its one end.
  */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { countTokens } from '../../packages/core/src/tokens/count.ts';
 import { until } from '../support/process.ts';
 import type { Agent } from '../support/stack.ts';
-import { type Answering, ask, QUESTION } from './support/ask.ts';
+import { ask, QUESTION } from './support/ask.ts';
+import { checkpointed } from './support/checkpointed.ts';
 import {
   ALPHA_RATE,
   BETA_RATE,
@@ -134,7 +134,7 @@ describe('while the provider works', () => {
   it.each([true, false])('before the first byte (stream: %s)', async (stream) => {
     gated.behave = () => ({ faults: [{ kind: 'hang_before_headers' }] });
     const client = asked({ stream });
-    await until(() => gated.callsOf(id).length === 1);
+    await gated.dispatched(id);
     await restartCore(gated);
     expect(await client.ended).toBe('broken');
     await expectWhole(gated.stack, [agent], { [id]: promptCost() });
@@ -146,7 +146,7 @@ describe('while the provider works', () => {
     });
     gated.behaveInstead = () => ({ faults: [{ kind: 'hang_after_headers' }] });
     asked({ stream: true });
-    await until(() => gated.callsOf(id).length === 2);
+    await gated.dispatched(id, 2);
     await restartCore(gated);
     await expectWhole(gated.stack, [agent], { [id]: promptCost(QUESTION, BETA_RATE) });
   });
@@ -315,7 +315,7 @@ describe('while the vault is away too', () => {
   it('the vault comes back while core is dead', async () => {
     gated.behave = () => ({ faults: [{ kind: 'hang_after_headers' }] });
     asked({ stream: true });
-    await until(() => gated.callsOf(id).length === 1);
+    await gated.dispatched(id);
     await gated.stack.core.kill();
     await restartVault(gated);
     expect((await gated.stack.balance(agent)).held).toBeGreaterThan(0);
@@ -323,17 +323,3 @@ describe('while the vault is away too', () => {
     await expectWhole(gated.stack, [agent], { [id]: promptCost() });
   });
 });
-
-/** How far behind a crash may find the journal: CHECKPOINT_MS, or 256 tokens, whichever is less. */
-const BEHIND_MS = 1_000;
-const BEHIND_TOKENS = 256;
-/** From the provider's byte to this process and back. */
-const SLACK_MS = 250;
-
-/** Output tokens that must have been in the journal, by what this caller had read when. */
-function checkpointed(client: Answering, atMs: number): number {
-  const known = client.progress.filter((point) => point.atMs <= atMs - BEHIND_MS - SLACK_MS).at(-1);
-  const byTime = countTokens(client.text.slice(0, known?.chars ?? 0));
-  const byCount = countTokens(client.text) - BEHIND_TOKENS;
-  return Math.max(0, byTime, byCount);
-}

@@ -6,7 +6,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { until } from '../support/process.ts';
 import type { Agent } from '../support/stack.ts';
 import { type Answering, ask } from './support/ask.ts';
-import { type Gated, promptCost, restartVault, revive, startGated } from './support/gated.ts';
+import {
+  countedPromptCost,
+  type Gated,
+  restartVault,
+  revive,
+  startGated,
+} from './support/gated.ts';
 import { createRandom } from './support/random.ts';
 import { callVault, newReservationId, reservationState } from './support/vault-api.ts';
 import { type Bill, expectWhole, healthOf } from './support/whole.ts';
@@ -145,7 +151,7 @@ describe('at the settle', () => {
     async (stream) => {
       gated.behave = () => ({ latencyMs: 500, answer: 'Wide, and never still.' });
       const client = asked({ stream });
-      await until(() => gated.callsOf(id).length === 1);
+      await gated.dispatched(id);
       await gated.stack.vault!.kill();
       await expectAnswered(client);
       await until(async () => Number((await healthOf(gated.stack)).overdue_settlements) === 1);
@@ -176,7 +182,9 @@ describe('at the settle', () => {
     expect(await gated.callsOf(id)[0]!.ended).toBe('client_gone');
     await gated.stack.startVault();
     const sent = gated.callsOf(id)[0]!.chunksSent;
-    await expectWhole(gated.stack, [agent], { [id]: [promptCost() + 40 * 8, (sent + 40) * 8] });
+    await expectWhole(gated.stack, [agent], {
+      [id]: [countedPromptCost() + 40 * 8, (sent + 40) * 8],
+    });
   });
 
   it('core ends in good order while the vault is away, and delivers in its next life', async () => {

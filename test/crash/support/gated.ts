@@ -1,11 +1,12 @@
 /** A billed stack with a gate between core and vault, and providers that do what a test says. */
 
-import { estimatePrompt } from '../../../packages/core/src/tokens/prompt.ts';
+import { countPrompt, estimatePrompt } from '../../../packages/core/src/tokens/prompt.ts';
 import type {
   MockBehaviour,
   MockCall,
 } from '../../../packages/core/src/upstream/mock/behaviour.ts';
 import { type Gate, startGate } from '../../support/gate.ts';
+import { until } from '../../support/process.ts';
 import { type Stack, type StackSetup, startStack } from '../../support/stack.ts';
 import { QUESTION } from './ask.ts';
 
@@ -18,12 +19,17 @@ export interface Gated {
   behaveInstead: (call: MockCall) => Partial<MockBehaviour>;
   /** Requests with this correlation id that reached a provider. */
   callsOf(id: string): MockCall[];
+  /** Waits until so many providers have this request, and core's journal knows it. */
+  dispatched(id: string, calls?: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 /** Msat per token: what the providers cost. */
 export const ALPHA_RATE = 8;
 export const BETA_RATE = 12;
+
+/** The mark of a dispatch is not awaited: it goes with the next commit of the journal. */
+const MARKED_MS = 200;
 
 export async function startGated(setup: Partial<StackSetup> = {}): Promise<Gated> {
   let gate: Gate | null = null;
@@ -58,6 +64,10 @@ export async function startGated(setup: Partial<StackSetup> = {}): Promise<Gated
       Object.values(stack.providers)
         .flatMap(({ calls }) => calls)
         .filter(({ headers }) => headers['x-request-id'] === id),
+    async dispatched(id, calls = 1) {
+      await until(() => gated.callsOf(id).length === calls);
+      await new Promise((resolve) => setTimeout(resolve, MARKED_MS));
+    },
     async stop() {
       await stack.stop();
       await gate?.close();
@@ -77,9 +87,16 @@ export async function restartVault({ stack }: Gated): Promise<void> {
   await stack.startVault();
 }
 
-/** Core's estimate of a prompt, which is the least that a dispatched request costs; msat. */
+const promptOf = (content: string) => ({ messages: [{ role: 'user', content }] });
+
+/** What a crash bills for a prompt that was sent: by core's quick estimate; msat. */
 export function promptCost(content = QUESTION, rate = ALPHA_RATE): number {
-  return estimatePrompt({ messages: [{ role: 'user', content }] }).textTokens * rate;
+  return estimatePrompt(promptOf(content)).textTokens * rate;
+}
+
+/** What a core that lives bills for it where the provider does not say: by its count; msat. */
+export function countedPromptCost(content = QUESTION, rate = ALPHA_RATE): number {
+  return countPrompt(promptOf(content)) * rate;
 }
 
 /** Between tests: whatever the last one left behind, everything runs and everything passes. */

@@ -7,6 +7,8 @@ export interface Random {
   int(min: number, max: number): number;
   chance(probability: number): boolean;
   pick<T>(list: readonly T[]): T;
+  /** Chance of its own for `name`, so that what others draw changes nothing for it. */
+  fork(name: string): Random;
 }
 
 export function createRandom(seed = seedOfThisRun()): Random {
@@ -24,7 +26,15 @@ export function createRandom(seed = seedOfThisRun()): Random {
     int,
     chance: (probability) => next() < probability,
     pick: (list) => list[int(0, list.length - 1)]!,
+    fork: (name) => createRandom(hashOf(`${seed} ${name}`)),
   };
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
+  return hash >>> 0;
 }
 
 function seedOfThisRun(): number {

@@ -19,19 +19,17 @@ const RECOVERY_MS = 30_000;
 export interface WholeOptions {
   /** Bills that came after their hold had expired and could not be paid; msat. */
   readonly loss?: number;
-  /** Rows of core whose end the vault had already booked otherwise. */
-  readonly conflicts?: number;
 }
 
 export async function expectWhole(
   stack: Stack,
   agents: readonly Agent[],
   bills: Bills,
-  { loss = 0, conflicts = 0 }: WholeOptions = {},
+  { loss = 0 }: WholeOptions = {},
 ): Promise<void> {
   await recovered(stack, agents);
   const health = await healthOf(stack);
-  expect.soft(health.settlement_conflicts, 'settlement_conflicts of core').toBe(conflicts);
+  expect(health.settlement_conflicts, 'settlement_conflicts of core').toBe(0);
 
   const books = readBooks(stack.vaultDatabase);
   expect(books.sum, 'sum of all accounts').toBe(0);
