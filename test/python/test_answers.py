@@ -76,6 +76,31 @@ class Answers(StackTest):
                 self.assertEqual(text_of(chunks), "Hello, world.")
                 self.assertEqual(chunks[-1].choices[0].finish_reason, "stop")
 
+    def test_none_is_as_good_as_nothing(self):
+        names = (
+            "max_tokens max_completion_tokens n stop tools tool_choice response_format seed user"
+        )
+        nothing = dict.fromkeys(names.split())
+        for options in (
+            None,
+            {},
+            {"include_usage": None},
+            {"include_obfuscation": False},
+        ):
+            request_id = new_id()
+            with self.subTest(options), self.costs(1, 1000):
+                stream = self.client.chat.completions.create(
+                    **ask("hello", stream=True, stream_options=options, **nothing),
+                    extra_headers=headers(request_id),
+                )
+                chunks = list(stream)
+                self.assertEqual(text_of(chunks), "Hello, world.")
+                self.assertEqual({len(chunk.choices) for chunk in chunks}, {1})
+                sent = json.loads(self.stack.call(request_id)["body"])
+                asked = {**(options or {}), "include_usage": True}
+                self.assertEqual(sent["stream_options"], asked)
+                self.assertEqual(sent["max_tokens"], 4096)
+
     def test_n_choices_are_kept_apart(self):
         completion = self.client.chat.completions.create(**ask("hello", n=3))
         contents = [choice.message.content for choice in completion.choices]
