@@ -241,6 +241,83 @@ describe('providers', () => {
     expect(bill.cost_msats).toBeGreaterThan(0);
   });
 
+  const sse = (...data: string[]) => data.map((text) => `data: ${text}\n\n`).join('');
+  const DELTA = '{"choices":[{"index":0,"delta":{"content":"hi"}}]}';
+  const FINISH = '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}';
+  const streamHead = {
+    do: 'head',
+    status: 200,
+    headers: { 'content-type': 'text/event-stream' },
+  } as const;
+
+  it('takes an end marker with a space behind it for one, as the SDKs do', async () => {
+    behave = () => ({ steps: [streamHead, { do: 'write', data: sse(DELTA, FINISH, '[DONE] ') }] });
+    const text = await (await post(STREAM)).text();
+    expect(text.match(/\[DONE\]/g)).toHaveLength(1);
+    expect(text).not.toContain('error');
+  });
+
+  it('does not wait for a finished stream that only sends comments any more', async () => {
+    const comments = Array.from({ length: 40 }, () => [
+      { do: 'wait', ms: 200 } as const,
+      { do: 'write', data: ': still here\n\n' } as const,
+    ]).flat();
+    behave = () => ({
+      steps: [streamHead, { do: 'write', data: sse(DELTA, FINISH) }, ...comments],
+    });
+    const text = await (await post(STREAM)).text();
+    expect(text.trimEnd().endsWith('data: [DONE]')).toBe(true);
+    expect(text.match(/still here/g)!.length).toBeLessThan(35);
+  });
+
+  it.each(['', 'text/plain'])(
+    'names a completion JSON where the provider says %j',
+    async (type) => {
+      const body =
+        '{"choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}]}';
+      const headers: Record<string, string> = type === '' ? {} : { 'content-type': type };
+      behave = () => ({
+        steps: [
+          { do: 'head', status: 200, headers },
+          { do: 'write', data: body },
+        ],
+      });
+      const response = await post(GOOD);
+      expect(response.headers.get('content-type')).toBe('application/json');
+      expect(await response.text()).toBe(body);
+    },
+  );
+
+  it.each([
+    ['a stream of nothing but its end', 'text/event-stream', sse('[DONE]'), STREAM],
+    ['an answer without choices', 'application/json', '{"choices":[]}', GOOD],
+  ])('%s is no answer', async (_what, type, data, body) => {
+    behave = () => ({
+      steps: [
+        { do: 'head', status: 200, headers: { 'content-type': type } },
+        { do: 'write', data },
+      ],
+    });
+    expect(await errorOf(await post(body))).toMatchObject({ status: 502 });
+  });
+
+  it('judges an error by its status, however its body dribbles', async () => {
+    behave = () => ({
+      steps: [
+        {
+          do: 'head',
+          status: 429,
+          headers: { 'content-type': 'application/json', 'retry-after': '9' },
+        },
+        { do: 'write', data: '{"err' },
+        { do: 'stall' },
+      ],
+    });
+    const response = await post(GOOD);
+    expect(response.headers.get('retry-after')).toBe('9');
+    expect(await errorOf(response)).toMatchObject({ status: 429, code: 'rate_limited' });
+  });
+
   it('does not follow a redirect', async () => {
     faulty('status', { status: 307, retryAfterSecs: null, body: null });
     expect(await errorOf(await post(GOOD))).toMatchObject({ status: 502 });

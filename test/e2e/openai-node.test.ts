@@ -317,6 +317,23 @@ describe('callers that leave', () => {
     expect(cost).toBeGreaterThan(0);
   });
 
+  it('bills nothing and asks nobody else where a provider had refused before the caller left', async () => {
+    const before = await settled(stack, agent);
+    behave = () => ({
+      steps: [
+        { do: 'head', status: 429, headers: { 'content-type': 'application/json' } },
+        { do: 'write', data: '{"err' },
+        { do: 'stall' },
+      ],
+    });
+    const calls = stack.providers.alpha!.callCount;
+    const sent = client.chat.completions.create({ ...ask, stream: true }, { timeout: 300 });
+    await expect(sent).rejects.toThrow(OpenAI.APIConnectionTimeoutError);
+    expect(await lastCall().ended).toBe('client_gone');
+    expect(await settled(stack, agent)).toBe(before);
+    expect(stack.providers.alpha!.callCount).toBe(calls + 1);
+  });
+
   it('bills the prompt where the caller of a stream leaves before the first byte', async () => {
     const before = await settled(stack, agent);
     behave = () => ({ faults: [{ kind: 'hang_after_headers' }] });

@@ -14,6 +14,7 @@
 import type { Caller } from './auth/caller.ts';
 import { type Refusal, refuse } from './errors.ts';
 import { type ChatRequest, parseChatRequest } from './openai/chat-request.ts';
+import { reportedCost } from './openai/usage.ts';
 import { type Facts, NO_FACTS, type Outcome } from './outcome.ts';
 import type { ClientStream, UpstreamHeaders } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
@@ -25,10 +26,11 @@ import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
 import { type Relayed, relay } from './stream/relay.ts';
 import { brokenStream, streamTail } from './stream/tail.ts';
+import { type Prompt, promptOf } from './tokens/prompt.ts';
 
 /** The stages that need something from the outside, bound to it in `serve.ts`. */
 export interface Stages {
-  choose(request: ChatRequest): Choice | Refusal;
+  choose(request: ChatRequest, prompt: Prompt): Choice | Refusal;
   reserve(request: ChatRequest, choice: Choice, call: Call): Promise<Hold | Refusal>;
   firstAnswer(request: ChatRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
   readonly checkpoints: Checkpoints;
@@ -53,6 +55,7 @@ interface Turn {
   readonly stages: Stages;
   readonly call: Call;
   readonly request: ChatRequest;
+  readonly prompt: Prompt;
   readonly hold: Hold;
 }
 
@@ -65,7 +68,8 @@ export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
   const { request } = parsed;
   const asked: Facts = { ...NO_FACTS, requestedModel: request.model, streaming: request.stream };
 
-  const choice = stages.choose(request);
+  const prompt = promptOf(request.body);
+  const choice = stages.choose(request, prompt);
   if (choice.kind === 'refused') return refused(choice, asked);
 
   const hold = await stages.reserve(request, choice, call);
@@ -73,7 +77,7 @@ export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
   const { reservationId, heldMsat, balanceMsat } = hold;
   const held: Facts = { ...asked, reservationId, heldMsat, balanceMsat };
 
-  const turn: Turn = { stages, call, request, hold };
+  const turn: Turn = { stages, call, request, prompt, hold };
   let dispatchedTo: Candidate | null = null;
   try {
     if (call.clientGone.aborted) {
@@ -88,7 +92,7 @@ export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
     // Only a fault of our own gets here with an open hold. The provider bills for what it was sent.
     if (!hold.ended) {
       if (dispatchedTo === null) await hold.release('fault_before_dispatch');
-      else await settle(turn, dispatchedTo, billUnanswered(dispatchedTo, request, hold));
+      else await settle(turn, dispatchedTo, billUnanswered(dispatchedTo, prompt, hold));
     }
   }
 }
@@ -97,9 +101,10 @@ async function finish(turn: Turn, answer: FirstAnswer, facts: Facts): Promise<Ou
   switch (answer.kind) {
     case 'nobody':
       await turn.hold.release('no_provider_answered');
+      if (turn.call.clientGone.aborted) return { kind: 'client_gone', facts };
       return { ...refused(answer.refusal, facts), upstream: answer.headers };
     case 'abandoned':
-      return finishAbandoned(turn, answer.candidate, facts);
+      return finishAbandoned(turn, answer, facts);
     case 'whole':
       return finishWhole(turn, answer, facts);
     case 'streaming':
@@ -107,15 +112,20 @@ async function finish(turn: Turn, answer: FirstAnswer, facts: Facts): Promise<Ou
   }
 }
 
-/** Sent, not answered, and nobody waits any longer: the caller left, or the drain is over. */
-async function finishAbandoned(turn: Turn, candidate: Candidate, facts: Facts): Promise<Outcome> {
-  const bill = billUnanswered(candidate, turn.request, turn.hold);
-  await settle(turn, candidate, bill);
+/** Not answered, and nobody waits any longer: the caller left, or the drain is over. */
+async function finishAbandoned(
+  turn: Turn,
+  { candidate, sent }: FirstAnswer & { kind: 'abandoned' },
+  facts: Facts,
+): Promise<Outcome> {
+  const bill = sent ? billUnanswered(candidate, turn.prompt, turn.hold) : null;
+  if (bill === null) await turn.hold.release('not_sent');
+  else await settle(turn, candidate, bill);
   const billed: Facts = { ...facts, bill };
   if (turn.call.clientGone.aborted) return { kind: 'client_gone', facts: billed };
   const message =
-    'This core is shutting down before the answer came. The prompt is billed, as the provider bills it.';
-  return refused(refuse('draining', message, { shouldRetry: false }), billed);
+    'This core is shutting down before the answer came. A prompt that was sent is billed, as the provider bills it.';
+  return refused(refuse('draining', message, { shouldRetry: !sent }), billed);
 }
 
 async function finishWhole(
@@ -123,10 +133,16 @@ async function finishWhole(
   answer: FirstAnswer & { kind: 'whole' },
   facts: Facts,
 ): Promise<Outcome> {
-  const { stages, call, request, hold } = turn;
-  const bill = billDelivered(answer.candidate, request, answer.meter, hold);
+  const { stages, call, prompt, hold } = turn;
+  const bill = billDelivered(answer.candidate, prompt, answer.meter, hold);
   await settle(turn, answer.candidate, bill);
-  const billed: Facts = { ...facts, bill, firstByteMs: stages.nowMs() - call.receivedAtMs };
+  const reported = reportedCost(answer.meter.usage);
+  const billed: Facts = {
+    ...facts,
+    bill,
+    reportedCost: reported,
+    firstByteMs: stages.nowMs() - call.receivedAtMs,
+  };
   if (call.clientGone.aborted) return { kind: 'client_gone', facts: billed };
   return { kind: 'answered', bytes: answer.bytes, upstream: answer.headers, facts: billed };
 }
@@ -136,13 +152,14 @@ async function finishStream(
   answer: FirstAnswer & { kind: 'streaming' },
   facts: Facts,
 ): Promise<Outcome> {
-  const { stages, call, request, hold } = turn;
+  const { stages, call, request, prompt, hold } = turn;
   const { candidate, permit, stream } = answer;
   const begun: Facts = { ...facts, firstByteMs: stages.nowMs() - call.receivedAtMs };
-  const client = call.openStream(answer.headers, begun);
   const checkpoints = stages.checkpoints.follow(hold);
+  let client: ClientStream;
   let relayed: Relayed;
   try {
+    client = call.openStream(answer.headers, begun);
     relayed = await relay({
       stream,
       client,
@@ -156,9 +173,9 @@ async function finishStream(
     permit.done('nothing');
     checkpoints.end();
   }
-  const bill = billDelivered(candidate, request, relayed.meter, hold);
+  const bill = billDelivered(candidate, prompt, relayed.meter, hold);
   await settle(turn, candidate, bill);
-  const billed: Facts = { ...begun, bill };
+  const billed: Facts = { ...begun, bill, reportedCost: reportedCost(relayed.meter.usage) };
   client.end(
     streamTail({
       relayed,

@@ -17,6 +17,8 @@ export interface Facts {
   readonly heldMsat: Msat | null;
   readonly balanceMsat: Msat | null;
   readonly bill: Bill | null;
+  /** What the provider says that it cost: for the log, never credited. */
+  readonly reportedCost: { readonly msat: number | null; readonly usd: number | null } | null;
   readonly firstByteMs: number | null;
 }
 
@@ -29,6 +31,7 @@ export const NO_FACTS: Facts = {
   heldMsat: null,
   balanceMsat: null,
   bill: null,
+  reportedCost: null,
   firstByteMs: null,
 };
 

@@ -51,12 +51,18 @@ export interface Parts {
   readonly billing: Billing | null;
 }
 
+/**
+ * Unix ms that never jump: the wall clock of the start, and the time since. A clock that is set back
+ * under us would make latencies negative and keep a breaker open for the difference.
+ */
+const monotonicNow = (): number => Math.floor(performance.timeOrigin + performance.now());
+
 /** A probe that has not ended by then no longer blocks the next one. */
 const PROBE_MS = 60_000;
 
 /** Opens the database first: a second owner, a newer file or a read-only folder ends the start here. */
 export async function buildParts(config: Config, log: Logger): Promise<Parts> {
-  const nowMs = Date.now;
+  const nowMs = monotonicNow;
   const newId = createIdSource(nowMs, randomBytes);
   const store = openStore(config.database.path);
   const writer = createWriter(store.db, (error) => {
@@ -83,7 +89,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     shutdown: new AbortController(),
     checkpoints: createCheckpoints(),
     expectations: createExpectations(),
-    activity: { underWay: 0, draining: false },
+    activity: { open: 0, running: 0, bodyBytes: 0, draining: false },
     billing: config.vault === null ? null : buildBilling(config.vault, journal, log, nowMs),
   };
 }

@@ -69,8 +69,8 @@ export type NetworkFailure =
 export type UpstreamReply =
   | { kind: 'answer'; status: number; headers: UpstreamHeaders; body: UpstreamBody }
   | { kind: 'failed'; failure: NetworkFailure }
-  /** Aborted by us: a timer or the client. */
-  | { kind: 'aborted' };
+  /** Aborted by us: a timer or the client. `sent`: the provider may have seen the request. */
+  | { kind: 'aborted'; sent: boolean };
 
 export type UpstreamHeaders = Readonly<Record<string, string | string[] | undefined>>;
 

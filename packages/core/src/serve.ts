@@ -81,6 +81,7 @@ function appOf(parts: Parts): FastifyInstance {
       ...auth,
       stages: bindStages(parts),
       clientStallMs: config.server.clientStallMs,
+      bodyLimitBytes: config.server.bodyLimitBytes,
       free: billing === null,
       activity,
       record(outcome, call) {
@@ -143,10 +144,10 @@ function keepHouse(parts: Parts): () => void {
 async function drain(parts: Parts, app: FastifyInstance): Promise<void> {
   const { activity, billing, config, log } = parts;
   activity.draining = true;
-  log.info({ under_way: activity.underWay, drain_ms: config.server.drainMs }, 'core drains');
+  log.info({ under_way: activity.open, drain_ms: config.server.drainMs }, 'core drains');
   if (!(await idle(parts, config.server.drainMs))) {
     log.warn(
-      { under_way: activity.underWay },
+      { under_way: activity.open },
       'drain time is over; live requests are cut off and billed for what they delivered',
     );
     parts.shutdown.abort();
@@ -164,7 +165,7 @@ async function drain(parts: Parts, app: FastifyInstance): Promise<void> {
 
 async function idle({ activity }: Parts, timeoutMs: number): Promise<boolean> {
   const untilMs = Date.now() + timeoutMs;
-  while (activity.underWay > 0) {
+  while (activity.open > 0 || activity.running > 0) {
     if (Date.now() >= untilMs) return false;
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }

@@ -14,11 +14,11 @@ export function bindStages(parts: Parts): Stages {
   return {
     nowMs,
     checkpoints: parts.checkpoints,
-    choose: (request) =>
+    choose: (request, prompt) =>
       choose({
         request,
         providers,
-        prompt: estimatePrompt(request.body),
+        prompt: estimatePrompt(prompt),
         outputExpectation: parts.expectations.of(request.model),
         billing: billing === null ? null : billing.config,
         maxAttempts: config.retry.maxAttempts,

@@ -1,6 +1,6 @@
 /** A billed stack with a gate between core and vault, and providers that do what a test says. */
 
-import { countPrompt, estimatePrompt } from '../../../packages/core/src/tokens/prompt.ts';
+import { countPrompt, estimatePrompt, promptOf } from '../../../packages/core/src/tokens/prompt.ts';
 import type {
   MockBehaviour,
   MockCall,
@@ -87,16 +87,16 @@ export async function restartVault({ stack }: Gated): Promise<void> {
   await stack.startVault();
 }
 
-const promptOf = (content: string) => ({ messages: [{ role: 'user', content }] });
+const asked = (content: string) => promptOf({ messages: [{ role: 'user', content }] });
 
 /** What a crash bills for a prompt that was sent: by core's quick estimate; msat. */
 export function promptCost(content = QUESTION, rate = ALPHA_RATE): number {
-  return estimatePrompt(promptOf(content)).textTokens * rate;
+  return estimatePrompt(asked(content)).textTokens * rate;
 }
 
 /** What a core that lives bills for it where the provider does not say: by its count; msat. */
 export function countedPromptCost(content = QUESTION, rate = ALPHA_RATE): number {
-  return countPrompt(promptOf(content)) * rate;
+  return countPrompt(asked(content)) * rate;
 }
 
 /** Between tests: whatever the last one left behind, everything runs and everything passes. */

@@ -52,7 +52,9 @@ export function createAuthenticator(vault: Vault, nowMs: () => number): Authenti
         return caller;
       }
       cache.delete(token);
-      if (reply.kind === 'refused') return refuse('invalid_api_key', INVALID_TOKEN);
+      if (reply.kind === 'refused' && reply.code === 'invalid_token') {
+        return refuse('invalid_api_key', INVALID_TOKEN);
+      }
       return refuse(
         'vault_unavailable',
         'The vault does not answer, so the token cannot be checked. Nothing was charged. Try again; the operator finds the reason on GET /health.',

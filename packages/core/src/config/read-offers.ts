@@ -1,4 +1,6 @@
 /** What each model of a provider costs and can do: one `Offer` per listed model. */
+
+import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import {
   BASE_FEE_MSAT_MAX,
   msatFromSats,
@@ -15,7 +17,6 @@ import { CAPABILITIES, type Capability, type Offer } from './types.ts';
 
 const RATE_SATS_MAX = RATE_MSAT_PER_MTOK_MAX / 1000;
 const BASE_FEE_SATS_MAX = BASE_FEE_MSAT_MAX / 1000;
-/** Upper bound of input tokens of one image, where the file says nothing. */
 
 /** As far as the file says; null = it does not. */
 interface PartialRates {
@@ -50,11 +51,13 @@ export function readOffers(
       baseFeeMsat: rates.baseFee ?? msatFromSats(0),
     };
     const info = infos.get(model) ?? UNKNOWN_INFO;
+    const reasoning = info.reasoning ?? isOpenAiReasoningModel(model);
     offers.set(model, {
       model,
       rates: withMarkup(providerRates, markupPpm),
       providerRates,
       ...info,
+      reasoning,
     });
   }
   for (const [key, without] of Object.entries(unpriced)) refuseUnpriced(provider, key, without);
@@ -114,16 +117,16 @@ function inherit(own: PartialRates | undefined, defaults: PartialRates): Partial
   };
 }
 
-type Info = Pick<
-  Offer,
-  'contextWindow' | 'maxOutputTokens' | 'supports' | 'reasoning' | 'imageTokens'
->;
+type Info = Pick<Offer, 'contextWindow' | 'maxOutputTokens' | 'supports' | 'imageTokens'> & {
+  /** null = as the model's name says. */
+  readonly reasoning: boolean | null;
+};
 
 const UNKNOWN_INFO: Info = {
   contextWindow: null,
   maxOutputTokens: null,
   supports: null,
-  reasoning: false,
+  reasoning: null,
   imageTokens: IMAGE_TOKENS_DEFAULT,
 };
 
@@ -133,7 +136,7 @@ function readInfo(table: TableReader): Info {
     contextWindow: table.integer('context_window', tokens) ?? null,
     maxOutputTokens: table.integer('max_output_tokens', tokens) ?? null,
     supports: readSupports(table),
-    reasoning: table.flag('reasoning') ?? false,
+    reasoning: table.flag('reasoning') ?? null,
     imageTokens: table.integer('image_tokens', { ...tokens, min: 0 }) ?? IMAGE_TOKENS_DEFAULT,
   };
   table.end();

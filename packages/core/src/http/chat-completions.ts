@@ -11,34 +11,58 @@ import { writeRefusal } from './hardening.ts';
 export interface ChatRouteDeps extends AuthDeps {
   readonly stages: Stages;
   readonly clientStallMs: number;
+  readonly bodyLimitBytes: number;
   readonly free: boolean;
   readonly activity: Activity;
   readonly record: (outcome: Outcome, call: Call) => void;
 }
 
-/** Requests of this process, for the bound on them and for the drain. */
+/** Requests of this process, for the bounds on them and for the drain. */
 export interface Activity {
-  underWay: number;
+  /** From the first look at the head to the last byte of the answer. */
+  open: number;
+  /** Lifecycles: a caller that has left may leave one behind, which the drain must wait for. */
+  running: number;
+  /** Of their bodies, as announced. */
+  bodyBytes: number;
   /** True once SIGTERM has come. */
   draining: boolean;
 }
 
-/** Requests under way at once in this process; each may hold a body of body_limit_mb. */
+/** Requests under way at once in this process, and the bytes of their bodies. */
 const CONCURRENT_REQUESTS_MAX = 1_000;
+const BODY_BYTES_MAX = 1024 * 1024 * 1024;
+
+const DRAINING = refuse(
+  'draining',
+  'This core is shutting down. Send the request again; another one answers.',
+);
 
 export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
   const { activity } = deps;
 
   async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    if (activity.draining) return writeRefusal(reply, DRAINING);
     const call = createCall(deps, request, reply);
-    activity.underWay++;
+    activity.running++;
     try {
       const outcome = await serveChat(deps.stages, call);
       deps.record(outcome, call);
       return answer(deps, reply, call, outcome);
     } finally {
-      activity.underWay--;
+      activity.running--;
     }
+  }
+
+  /** Counts a request until its socket is done with it. */
+  function count(request: FastifyRequest, reply: FastifyReply): void {
+    const bytes = Number(request.headers['content-length'] ?? deps.bodyLimitBytes);
+    activity.open++;
+    activity.bodyBytes += bytes;
+    reply.raw.once('close', () => {
+      activity.open--;
+      activity.bodyBytes -= bytes;
+    });
   }
 
   for (const url of ['/v1/chat/completions', '/chat/completions']) {
@@ -46,15 +70,9 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
       // Before the body is read, so that nobody's gigabyte is taken in for nothing.
       async onRequest(request, reply) {
         if (activity.draining) {
-          return writeRefusal(
-            reply,
-            refuse(
-              'draining',
-              'This core is shutting down. Send the request again; another one answers.',
-            ),
-          );
+          return writeRefusal(reply, DRAINING);
         }
-        if (activity.underWay >= CONCURRENT_REQUESTS_MAX) {
+        if (activity.open >= CONCURRENT_REQUESTS_MAX || activity.bodyBytes >= BODY_BYTES_MAX) {
           return writeRefusal(
             reply,
             refuse('overloaded', 'Too many requests are under way here. Try again shortly.'),
@@ -74,6 +92,7 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
         const caller = await spender(deps, request);
         if (caller.kind === 'refused') return writeRefusal(reply, caller);
         request.caller = caller;
+        count(request, reply);
         return undefined;
       },
       handler: handle,
@@ -129,6 +148,10 @@ function answer(
         ...factHeaders(outcome.facts, latencyMs),
       });
       if (outcome.kind === 'refused') return writeRefusal(reply, outcome.refusal);
+      // It was parsed as a completion, whatever the provider called it; SDKs go by this header.
+      if (!/json/i.test(String(reply.getHeader('content-type') ?? ''))) {
+        reply.header('content-type', 'application/json');
+      }
       endWithin(reply.raw, deps.clientStallMs);
       return reply.code(200).send(outcome.bytes);
     }

@@ -17,14 +17,19 @@ export function createClientStream(
   function drained(): Promise<boolean> {
     return new Promise((resolve) => {
       const finish = (alive: boolean) => {
-        clearTimeout(stall);
+        clearInterval(stall);
         raw.off('drain', onDrain);
         gone.signal.removeEventListener('abort', onGone);
         resolve(alive);
       };
       const onDrain = () => finish(true);
       const onGone = () => finish(false);
-      const stall = setTimeout(() => {
+      let taken = raw.socket?.bytesWritten ?? 0;
+      const stall = setInterval(() => {
+        const before = taken;
+        taken = raw.socket?.bytesWritten ?? 0;
+        // Slow is not gone.
+        if (taken > before) return;
         gone.abort();
         raw.destroy();
       }, stallMs);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { HEADERS } from '@arbstr/shared';
@@ -74,6 +75,6 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
       : 'This is not a valid HTTP request.';
   const body = JSON.stringify(refusalBody(refuse('invalid_request', message)));
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n${HEADERS.requestId}: ${randomUUID()}\r\n${HEADERS.shouldRetry}: false\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -62,8 +62,9 @@ export interface Bill {
  * apart: a lie about the answer must not cost the agent its discount on a cached prompt.
  */
 export function decideBill(order: BillOrder): Bill {
-  const { reported, rates, providerRates, held } = order;
+  const { rates, providerRates, held } = order;
   const own = countOnce(order.own);
+  const reported = isPlaceholder(order) ? null : order.reported;
   const input = reported !== null && isInputBorneOut(reported, order.tolerance, own);
   const output = reported !== null && isOutputBorneOut(reported, order, own);
   const usage: TokenUsage = {
@@ -82,6 +83,11 @@ export function decideBill(order: BillOrder): Bill {
     disbelieved: reported !== null && !believed,
     capped: costMsat < cost,
   };
+}
+
+/** Zeros on both sides stand for no usage with many servers: no prompt has no tokens. */
+function isPlaceholder({ reported, tolerance }: BillOrder): boolean {
+  return tolerance > 0 && reported?.inputTokens === 0 && reported.outputTokens === 0;
 }
 
 function isInputBorneOut({ inputTokens }: Usage, tolerance: number, own: OwnCount): boolean {

@@ -27,15 +27,15 @@ export async function reserve(deps: ReserveDeps, order: ReserveOrder): Promise<H
   deps.live.add(reservationId);
   const { agentToken, ...rest } = order;
   const intent: JournalIntent = { ...rest, reservationId, createdAtMs: deps.nowMs() };
-  const [reply, journaled] = await Promise.all([
-    callVault(deps.vault, intent, agentToken),
+  const [{ reply, uncertain }, journaled] = await Promise.all([
+    callVault(deps, intent, agentToken),
     deps.journal.intend(intent).then(
       () => null,
       (error: Error) => error,
     ),
   ]);
   if (journaled !== null)
-    return giveUp(deps, reservationId, reply, storageRefusal(journaled.message));
+    return giveUp(deps, reservationId, false, storageRefusal(journaled.message), 'storage');
   if (reply.kind === 'ok' && reply.value.state === 'held') {
     return vaultHold(deps, {
       reservationId,
@@ -45,19 +45,27 @@ export async function reserve(deps: ReserveDeps, order: ReserveOrder): Promise<H
       balanceMsat: reply.value.remaining_balance_msats,
     });
   }
-  return giveUp(deps, reservationId, reply, refusalOf(reply, intent));
+  const nothingHeld = reply.kind === 'refused' && !uncertain;
+  const why = reply.kind === 'refused' ? reply.code : reply.kind;
+  return giveUp(deps, reservationId, nothingHeld, refusalOf(reply, intent), why);
 }
 
 const isHold = (value: Hold | Refusal): value is Hold => !('kind' in value);
 
 export { isHold };
 
-/** A reserve whose answer got lost is asked for once more, under the same id. */
+/** A second try where the first one failed this fast; a vault that hangs is not asked twice. */
+const RETRY_WITHIN_MS = 2_000;
+
+/**
+ * A reserve whose answer got lost is asked for once more, under the same id. `uncertain`: one of the
+ * tries went unanswered and may still arrive at the vault, after the other was refused.
+ */
 async function callVault(
-  vault: Vault,
+  { vault, nowMs }: ReserveDeps,
   intent: JournalIntent,
   agentToken: string,
-): Promise<VaultReply<ReserveAnswer>> {
+): Promise<{ reply: VaultReply<ReserveAnswer>; uncertain: boolean }> {
   const command = {
     reservationId: intent.reservationId,
     agentToken,
@@ -67,8 +75,11 @@ async function callVault(
     requestedModel: intent.requestedModel,
     expiresInSecs: HOLD_SECS,
   };
+  const askedAtMs = nowMs();
   const reply = await vault.reserve(command);
-  return reply.kind === 'unreachable' ? vault.reserve(command) : reply;
+  if (reply.kind !== 'unreachable') return { reply, uncertain: false };
+  if (nowMs() - askedAtMs > RETRY_WITHIN_MS) return { reply, uncertain: true };
+  return { reply: await vault.reserve(command), uncertain: true };
 }
 
 function refuseWhileBehind(deps: ReserveDeps): Refusal | null {
@@ -86,17 +97,21 @@ const storageRefusal = (reason: string): Refusal =>
     `The journal cannot be written (${reason}), so nothing was dispatched or charged. The operator must free or repair the disk.`,
   );
 
-/** Nothing was dispatched: the row ends, and what the vault may hold goes back. */
+/**
+ * Nothing was dispatched: the row ends, and what the vault may hold goes back. A release also
+ * forbids the id for ever, so that a reserve still on its way cannot become a hold without owner.
+ */
 async function giveUp(
   deps: ReserveDeps,
   reservationId: string,
-  reply: VaultReply<ReserveAnswer>,
+  nothingHeld: boolean,
   refusal: Refusal,
+  why: string,
 ): Promise<Refusal> {
   deps.live.remove(reservationId);
   const atMs = deps.nowMs();
-  if (reply.kind === 'refused') {
-    deps.journal.delivered(reservationId, atMs, `refused:${reply.code}`);
+  if (nothingHeld) {
+    deps.journal.delivered(reservationId, atMs, `refused:${why}`);
     return refusal;
   }
   const end = { kind: 'release', reason: 'reserve_failed' } as const;

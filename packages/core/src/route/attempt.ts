@@ -27,8 +27,8 @@ export type AttemptResult =
   | { kind: 'failed'; failure: Failure }
   /** The provider refuses the request itself; no other candidate would answer otherwise. */
   | { kind: 'request_refused'; status: number; error: UpstreamError; headers: UpstreamHeaders }
-  /** The caller left, or the process ends. */
-  | { kind: 'abandoned' };
+  /** The caller left, or the process ends. `sent`: the provider may have seen the request. */
+  | { kind: 'abandoned'; sent: boolean };
 
 /** A stream whose first events have been read and judged, but not yet sent to anybody. */
 export interface LiveStream {
@@ -62,8 +62,11 @@ const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const ERROR_BYTES_MAX = 64 * 1024;
 /** One SSE event, bytes: room for an image in base64. */
 export const EVENT_BYTES_MAX = 8 * 1024 * 1024;
-/** Events held back until the first content; a provider that sends more without any is broken. */
+/** Held back until the first content; a provider that sends more without any is broken. */
 const PREAMBLE_EVENTS_MAX = 1_000;
+const PREAMBLE_BYTES_MAX = EVENT_BYTES_MAX + 1024 * 1024;
+/** An error status is the verdict; its body, which may dribble, only words it. */
+const ERROR_BODY_MS = 2_000;
 
 /** Who ended an attempt early. The first reason stays. */
 export interface Abort {
@@ -82,13 +85,13 @@ export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<A
   try {
     armFirst(abort, order);
     let reply = await send(deps, order, order.body, abort);
-    let error = await refusalOf(reply);
+    let error = await refusalOf(reply, abort);
     if (error !== null && refusesUsageRequest(error, order)) {
       reply = await send(deps, order, order.plainBody(), abort);
-      error = await refusalOf(reply);
+      error = await refusalOf(reply, abort);
     }
     if (reply.kind !== 'answer') return endedEarly(reply, abort);
-    if (error !== null) return judgeError(error, reply, deps.nowMs(), abort);
+    if (error !== null) return judgeError(error, reply, deps.nowMs());
     const result = order.streaming ? await openStream(reply, abort) : await readWhole(reply, abort);
     handedOver = result.kind === 'streaming';
     return result;
@@ -170,8 +173,9 @@ function refusesUsageRequest(
 }
 
 /** Reads the body of an answer that is an error; null where it is none. */
-async function refusalOf(reply: UpstreamReply): Promise<RefusedReply | null> {
+async function refusalOf(reply: UpstreamReply, abort: Abort): Promise<RefusedReply | null> {
   if (reply.kind !== 'answer' || (reply.status >= 200 && reply.status < 300)) return null;
+  abort.within(ERROR_BODY_MS);
   const body = await readAll(reply.body, ERROR_BYTES_MAX);
   if (body.kind !== 'end') reply.body.cancel();
   const contentType = headerOf(reply.headers, 'content-type') ?? undefined;
@@ -182,9 +186,7 @@ function judgeError(
   refused: RefusedReply,
   reply: UpstreamReply & { kind: 'answer' },
   nowMs: number,
-  abort: Abort,
 ): AttemptResult {
-  if (abort.reason !== null) return endedEarly(reply, abort);
   const kind = failureOfStatus(refused.status);
   if (kind === null) {
     return { kind: 'request_refused', ...refused, headers: reply.headers };
@@ -196,7 +198,9 @@ function judgeError(
 }
 
 function endedEarly(reply: UpstreamReply, abort: Abort): AttemptResult {
-  if (abort.reason === 'abandoned') return { kind: 'abandoned' };
+  if (abort.reason === 'abandoned') {
+    return { kind: 'abandoned', sent: reply.kind !== 'aborted' || reply.sent };
+  }
   if (abort.reason === 'timeout') return failed('timeout', 'no answer in time');
   if (reply.kind === 'failed') return failed(reply.failure.kind, reply.failure.message);
   return failed('broken', 'the connection ended early');
@@ -327,7 +331,9 @@ function judgeFirst(
   for (const event of events) {
     first.push(event);
     if (event.data === null || event.data === '' || begun) continue;
-    if (event.data === '[DONE]') {
+    if (event.data.startsWith('[DONE]')) {
+      // An end without a beginning is no answer.
+      if (!probe.hasChunks) return { kind: 'not_a_completion', message: 'an empty stream' };
       begun = true;
       continue;
     }
@@ -344,8 +350,10 @@ function judgeFirst(
     begun = kind === 'content' || probe.finishReasons.size > 0;
   }
   if (begun) return 'begun';
-  if (first.length > PREAMBLE_EVENTS_MAX)
+  const held = first.reduce((sum, { raw }) => sum + raw.length, 0);
+  if (first.length > PREAMBLE_EVENTS_MAX || held > PREAMBLE_BYTES_MAX) {
     return { kind: 'not_a_completion', message: 'no content' };
+  }
   return 'more';
 }
 

@@ -6,6 +6,7 @@ import type { Msat } from '@arbstr/shared';
 import type { Offer, ProviderConfig } from '../config/types.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import type { ChatRequest } from '../openai/chat-request.ts';
+import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import { refusedParam } from '../openai/refused-params.ts';
 import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
 import { ceilingOf } from '../pricing/ceiling.ts';
@@ -129,7 +130,11 @@ function candidateOf(input: ChooseInput, provider: ProviderConfig, offer: Offer)
   const outputBound =
     request.maxTokens === null
       ? own
-      : Math.min(request.maxTokens, offer.maxOutputTokens ?? request.maxTokens);
+      : Math.min(
+          request.maxTokens,
+          offer.maxOutputTokens ?? Number.MAX_SAFE_INTEGER,
+          offer.contextWindow ?? Number.MAX_SAFE_INTEGER,
+        );
   const tolerance = Math.max(provider.usageTolerance, TOLERANCE_MIN);
   return {
     provider,
@@ -163,13 +168,9 @@ function ownBound(input: ChooseInput, offer: Offer, estimatedInput: number): num
   );
 }
 
-/**
- * OpenAI's reasoning models refuse `max_tokens` and want `max_completion_tokens`; everybody else
- * knows the older name (platform.openai.com/docs/api-reference/chat/create).
- */
+/** Everybody but OpenAI's reasoning models knows the older name. */
 function boundKey(model: string): 'max_tokens' | 'max_completion_tokens' {
-  const bare = model.slice(model.lastIndexOf('/') + 1);
-  return /^(o[1-9](-|$)|gpt-5)/.test(bare) ? 'max_completion_tokens' : 'max_tokens';
+  return isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens';
 }
 
 function refuseNobody(

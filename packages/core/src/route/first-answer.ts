@@ -32,7 +32,7 @@ export type FirstAnswer =
   /** Nobody answered; nothing reached the caller. */
   | { kind: 'nobody'; refusal: Refusal; candidate: Candidate | null; headers: UpstreamHeaders }
   /** The caller left (or the drain ended) while this candidate was working. */
-  | { kind: 'abandoned'; candidate: Candidate };
+  | { kind: 'abandoned'; candidate: Candidate; sent: boolean };
 
 export interface FailedAttempt {
   readonly provider: string;
@@ -63,11 +63,17 @@ export async function firstAnswer(
 ): Promise<Attempts> {
   const failed: FailedAttempt[] = [];
   const { candidates } = order.choice;
+  const canAnswer = ({ provider }: Candidate): boolean =>
+    deps.breakers.allows(provider.name) &&
+    deps.breakers.inFlight(provider.name) < provider.maxConcurrency;
   for (const [index, candidate] of candidates.entries()) {
     const { provider } = candidate;
+    // Nobody would read the answer, and the next provider bills for it all the same.
+    if (order.clientGone.aborted) break;
     const permit = deps.breakers.take(provider.name, provider.maxConcurrency);
     if (permit === null) continue;
-    const result = await guarded(deps, order, candidate, permit, index < candidates.length - 1);
+    const rest = candidates.slice(index + 1);
+    const result = await guarded(deps, order, candidate, permit, rest.some(canAnswer));
     if (result.kind !== 'failed') return { answer: conclude(result, candidate, permit), failed };
     failed.push({ provider: provider.name, failure: result.failure });
   }
@@ -128,7 +134,7 @@ function conclude(
     case 'streaming':
       return { ...result, candidate, permit };
     case 'abandoned':
-      return { kind: 'abandoned', candidate };
+      return { kind: 'abandoned', candidate, sent: result.sent };
     case 'request_refused': {
       const refusal = refuseAsProvider(result.status, result.error);
       return { kind: 'nobody', refusal, candidate, headers: result.headers };

@@ -1,5 +1,4 @@
 /** From what was delivered to what it costs: joins the meter, the tokenizer and the rates. */
-import type { ChatRequest } from '../openai/chat-request.ts';
 import { normalizeUsage } from '../openai/usage.ts';
 import { type Bill, decideBill } from '../pricing/bill.ts';
 import type { Hold } from '../reserve/hold.ts';
@@ -7,12 +6,12 @@ import type { Candidate } from '../route/choose.ts';
 import type { Meter } from '../stream/meter.ts';
 import { countTokens } from '../tokens/count.ts';
 import { tokenFloor } from '../tokens/floor.ts';
-import { countPrompt, promptFloor } from '../tokens/prompt.ts';
+import { countPrompt, type Prompt, promptFloor } from '../tokens/prompt.ts';
 
 /** The bill of what reached the caller, whole or in part. */
 export function billDelivered(
   candidate: Candidate,
-  request: ChatRequest,
+  prompt: Prompt,
   meter: Meter,
   hold: Hold,
 ): Bill {
@@ -22,9 +21,9 @@ export function billDelivered(
     providerRates: offer.providerRates,
     reported: normalizeUsage(meter.usage),
     own: {
-      inputFloor: () => promptFloor(request.body),
+      inputFloor: () => promptFloor(prompt),
       outputFloor: () => tokenFloor(meter.text()),
-      inputTokens: () => countPrompt(request.body, offer.imageTokens),
+      inputTokens: () => countPrompt(prompt, offer.imageTokens),
       outputTokens: () => countDelivered(meter),
     },
     tolerance: provider.usageTolerance,
@@ -34,7 +33,7 @@ export function billDelivered(
 }
 
 /** The provider was sent the request and nobody read its answer: it bills the prompt at least. */
-export function billUnanswered(candidate: Candidate, request: ChatRequest, hold: Hold): Bill {
+export function billUnanswered(candidate: Candidate, prompt: Prompt, hold: Hold): Bill {
   const { offer, provider } = candidate;
   return decideBill({
     rates: offer.rates,
@@ -43,7 +42,7 @@ export function billUnanswered(candidate: Candidate, request: ChatRequest, hold:
     own: {
       inputFloor: () => 0,
       outputFloor: () => 0,
-      inputTokens: () => countPrompt(request.body, offer.imageTokens),
+      inputTokens: () => countPrompt(prompt, offer.imageTokens),
       outputTokens: () => 0,
     },
     tolerance: provider.usageTolerance,

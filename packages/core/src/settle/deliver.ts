@@ -5,7 +5,8 @@
  *
  * A row leaves only when the vault has given its word on it. Where that word contradicts the row
  * (the reservation ended otherwise), the vault's books stand, the row is kept as a conflict, and the
- * log says so: that money needs a human.
+ * log says so: that money needs a human. Any other refusal is a fault in one of the two services:
+ * the row stays undelivered, out of the way of the others, until the fault is mended.
  */
 import type { VaultErrorCode } from '@arbstr/shared';
 import type { JournalStore, UndeliveredRow, Vault, VaultReply } from '../ports.ts';
@@ -14,7 +15,10 @@ const DELIVERIES_MAX = 32;
 const BACKOFF_FIRST_MS = 250;
 const BACKOFF_MAX_MS = 15_000;
 
-/** The vault's word that the reservation had come to an end before. */
+/** A row that the vault does not accept for what it says is tried again this often. */
+const STUCK_RETRY_MS = 60_000;
+
+/** The vault's word that the reservation had come to an end before: the only refusals that are final. */
 const ENDED_ALREADY: ReadonlySet<VaultErrorCode> = new Set([
   'already_settled',
   'already_settled_differently',
@@ -52,6 +56,7 @@ export interface DeliverDeps {
 export function createDeliveries(deps: DeliverDeps): Deliveries {
   const waiting = new Map<string, UndeliveredRow>();
   const flying = new Map<string, UndeliveredRow>();
+  const stuck = new Map<string, { row: UndeliveredRow; timer: NodeJS.Timeout }>();
   let failedInARow = 0;
   let overdue = 0;
   let conflicts = 0;
@@ -59,7 +64,7 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
   let stopped = false;
   const drainers = new Set<() => void>();
 
-  const undelivered = (): number => waiting.size + flying.size;
+  const undelivered = (): number => waiting.size + flying.size + stuck.size;
 
   function pump(): void {
     if (stopped || timer !== null) return;
@@ -79,6 +84,11 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
       onUnreachable(row, reply.reason);
       return;
     }
+    if (reply.kind === 'refused' && !ENDED_ALREADY.has(reply.code)) {
+      onStuck(row, reply);
+      pump();
+      return;
+    }
     if (failedInARow > 0) {
       deps.log.info(
         { undelivered: undelivered() + 1 },
@@ -88,9 +98,7 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
     failedInARow = 0;
     overdue = 0;
     deps.journal.delivered(row.reservationId, deps.nowMs(), outcomeOf(row, reply));
-    if (reply.kind === 'refused' && !(row.recovered && ENDED_ALREADY.has(reply.code))) {
-      onConflict(row, reply);
-    }
+    if (reply.kind === 'refused' && !row.recovered) onConflict(row, reply);
     if (undelivered() === 0) for (const wake of drainers) wake();
     pump();
   }
@@ -112,6 +120,25 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
       timer = null;
       pump();
     }, waitMs);
+  }
+
+  function onStuck(row: UndeliveredRow, reply: VaultReply<unknown> & { kind: 'refused' }): void {
+    const id = row.reservationId;
+    deps.log.error(
+      {
+        reservation_id: id,
+        end: row.end.kind,
+        vault_code: reply.code,
+        vault_message: reply.message,
+      },
+      'vault does not accept a settlement; it stays in the journal and is tried every minute: compare the versions of core and vault, and vault.url',
+    );
+    const timer = setTimeout(() => {
+      stuck.delete(id);
+      waiting.set(id, row);
+      pump();
+    }, STUCK_RETRY_MS);
+    stuck.set(id, { row, timer });
   }
 
   function onConflict(row: UndeliveredRow, reply: VaultReply<unknown> & { kind: 'refused' }): void {
@@ -144,10 +171,9 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
     },
     oldestMs() {
       let oldest: number | null = null;
-      for (const rows of [waiting, flying]) {
-        for (const row of rows.values()) {
-          if (oldest === null || row.endedAtMs < oldest) oldest = row.endedAtMs;
-        }
+      const rows = [...waiting.values(), ...flying.values()];
+      for (const row of [...rows, ...[...stuck.values()].map((entry) => entry.row)]) {
+        if (oldest === null || row.endedAtMs < oldest) oldest = row.endedAtMs;
       }
       return oldest;
     },
@@ -167,6 +193,7 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
       stopped = true;
       if (timer !== null) clearTimeout(timer);
       timer = null;
+      for (const entry of stuck.values()) clearTimeout(entry.timer);
     },
   };
 }
@@ -179,7 +206,7 @@ function send(vault: Vault, row: UndeliveredRow): Promise<VaultReply<unknown>> {
 
 function outcomeOf(row: UndeliveredRow, reply: VaultReply<unknown>): string {
   if (reply.kind === 'refused') {
-    return `${row.recovered && ENDED_ALREADY.has(reply.code) ? 'ended_before' : 'conflict'}:${reply.code}`;
+    return `${row.recovered ? 'ended_before' : 'conflict'}:${reply.code}`;
   }
   return row.end.kind === 'settle' ? 'settled' : 'released';
 }

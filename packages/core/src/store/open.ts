@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import Database from 'better-sqlite3';
 import { migrate } from './migrations.ts';
 
@@ -21,11 +21,15 @@ export interface Store {
 export function openStore(path: string): Store {
   try {
     mkdirSync(dirname(path), { recursive: true });
-    const lock = takeOwnership(path);
-    const db = new Database(path);
+    const realPath = realPathOf(path);
+    const lock = takeOwnership(realPath);
+    const db = new Database(realPath);
     db.pragma('journal_mode = WAL');
     db.pragma('busy_timeout = 5000');
     migrate(db, path);
+    // From here on a lock that somebody else holds must not stop the event loop: it is waited for
+    // like a full disk.
+    db.pragma(`busy_timeout = ${BUSY_MS}`);
     return {
       db,
       close() {
@@ -36,6 +40,13 @@ export function openStore(path: string): Store {
   } catch (error) {
     throw asStorageError(path, error);
   }
+}
+
+const BUSY_MS = 50;
+
+/** One file has one name: a second core that comes by a symbolic link must meet the same lock. */
+function realPathOf(path: string): string {
+  return existsSync(path) ? realpathSync(path) : join(realpathSync(dirname(path)), basename(path));
 }
 
 function takeOwnership(path: string): Database.Database {

@@ -28,6 +28,8 @@ export interface Meter {
   text(): string;
   /** Characters (UTF-16) delivered, kept or not. */
   readonly textLength: number;
+  /** At least one choice was seen. */
+  readonly hasChunks: boolean;
   /** Something beyond roles and finish reasons was delivered. */
   readonly hasContent: boolean;
   /** The last usage object that was not empty, as the provider wrote it; null = none. */
@@ -68,6 +70,7 @@ export function createMeter(): Meter {
     model: null,
     created: null,
   };
+  let hasChunks = false;
   let hasContent = false;
   let usage: unknown = null;
   let error: UpstreamError | null = null;
@@ -85,6 +88,7 @@ export function createMeter(): Meter {
     for (let i = 0; i < choices.length; i++) {
       const choice: unknown = choices[i];
       if (!isObject(choice)) continue;
+      hasChunks = true;
       const index = indexOf(choice.index, i);
       const finish = choice.finish_reason;
       if (typeof finish === 'string' && finish !== '') finishReasons.set(index, finish);
@@ -110,11 +114,14 @@ export function createMeter(): Meter {
       const body: unknown = Array.isArray(json) ? json[0] : json;
       if (!isObject(body)) return 'not_completion';
       if (readBody(body).isError) return 'error';
-      return Array.isArray(body.choices) ? 'completion' : 'not_completion';
+      return hasChunks ? 'completion' : 'not_completion';
     },
     text: delivered.text,
     get textLength() {
       return delivered.length();
+    },
+    get hasChunks() {
+      return hasChunks;
     },
     get hasContent() {
       return hasContent;
@@ -156,7 +163,9 @@ const isError = (value: unknown): boolean =>
  * results) is part of the answer; other members beside usage are the provider's accounting.
  */
 function isUsageOnly(body: JsonObject): boolean {
-  if (!Array.isArray(body.choices) || body.choices.length > 0) return false;
+  // Some providers leave `choices` out of it, or send null.
+  const choices = body.choices ?? [];
+  if (!Array.isArray(choices) || choices.length > 0) return false;
   if (!isFilledObject(body.usage)) return false;
   return !Object.values(body).some((value) => Array.isArray(value) && value.length > 0);
 }

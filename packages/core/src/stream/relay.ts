@@ -72,11 +72,15 @@ function leave(order: RelayOrder, meter: Meter): void {
 async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEnd | null> {
   const { body, splitter, abort } = order.stream;
   const finished = relaying.meter.allFinished(order.n);
-  // Where the caller left a finished stream, the timer that `leave` has set goes on.
+  // From the last finish reason on there is one timer, whatever trickles in (or the one that `leave`
+  // has set where the caller left).
   if (!finished) abort.within(order.idleMs);
-  else if (!order.client.gone.aborted) abort.within(FINISH_WAIT_MS);
+  else if (!relaying.finishing) {
+    relaying.finishing = true;
+    if (!order.client.gone.aborted) abort.within(FINISH_WAIT_MS);
+  }
   const chunk = await body.next();
-  if (!order.client.gone.aborted) abort.within(0);
+  if (!finished) abort.within(0);
   switch (chunk.kind) {
     case 'chunk':
       try {
@@ -128,6 +132,8 @@ function interrupted(
 
 interface Relaying {
   readonly meter: Meter;
+  /** The timer of a finished stream runs. */
+  finishing: boolean;
   readonly usageEvent: SseEvent | null;
   readonly hasIds: boolean;
   /** Forwards what may pass; null = go on reading. */
@@ -143,7 +149,7 @@ function createRelaying(order: RelayOrder): Relaying {
   /** The bytes to forward of one event, or the end that it means. */
   function judge(event: SseEvent): 'forward' | 'keep' | StreamEnd {
     if (event.data === null || event.data === '') return 'forward';
-    if (event.data === '[DONE]') return { kind: 'whole' };
+    if (event.data.startsWith('[DONE]')) return { kind: 'whole' };
     const json = parseJson(event.data);
     if (json === undefined) {
       return {
@@ -195,6 +201,7 @@ function createRelaying(order: RelayOrder): Relaying {
 
   return {
     meter,
+    finishing: false,
     get usageEvent() {
       return usageEvent;
     },

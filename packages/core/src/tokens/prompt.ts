@@ -65,18 +65,51 @@ export function promptOf(body: unknown): Prompt {
   return { ...prompt, messages: messages.length };
 }
 
-/** Fast estimate, within about 0.8 to 1.6 of `countPrompt`. */
-export function estimatePrompt(body: unknown): PromptEstimate {
-  const prompt = promptOf(body);
-  return { textTokens: textTokens(prompt, estimateTokens), images: prompt.images };
+/** A prompt up to so many characters is counted, not estimated, before it is sent. */
+const COUNTED_CHARS_MAX = 8_192;
+/** Of a longer one, so many pieces of so many characters are counted, to correct the estimate. */
+const SAMPLES = 16;
+const SAMPLE_CHARS = 512;
+
+/**
+ * The size of a prompt before it is sent, close to `countPrompt`: it is what a hold is made of, and
+ * text that the fast estimate gets wrong by far (random letters, rare scripts) would else be sold
+ * below its cost. O(size), with a bounded part through the tokenizer.
+ */
+export function estimatePrompt(prompt: Prompt): PromptEstimate {
+  const chars = prompt.texts.reduce((sum, text) => sum + text.length, 0);
+  if (chars <= COUNTED_CHARS_MAX) {
+    return { textTokens: textTokens(prompt, countTokens), images: prompt.images };
+  }
+  const estimate = textTokens(prompt, estimateTokens);
+  return { textTokens: Math.ceil(estimate * correction(prompt, chars)), images: prompt.images };
+}
+
+/** How far the estimate falls short on samples from all over the prompt; ≥ 1. */
+function correction({ texts }: Prompt, chars: number): number {
+  let counted = 0;
+  let estimated = 0;
+  let before = 0;
+  let next = 0;
+  const step = chars / SAMPLES;
+  for (const text of texts) {
+    while (next < before + text.length) {
+      const start = Math.floor(next - before);
+      const sample = text.slice(start, start + SAMPLE_CHARS);
+      counted += countTokens(sample);
+      estimated += estimateTokens(sample);
+      next += step;
+    }
+    before += text.length;
+  }
+  return Math.max(1, counted / Math.max(1, estimated));
 }
 
 /**
  * Our own count of a prompt, with a real tokenizer as far as that takes no longer than
  * COUNTED_UNITS_MAX units of text do, all messages together; what is beyond is estimated.
  */
-export function countPrompt(body: unknown, imageTokens = IMAGE_TOKENS_DEFAULT): number {
-  const prompt = promptOf(body);
+export function countPrompt(prompt: Prompt, imageTokens = IMAGE_TOKENS_DEFAULT): number {
   let unitsLeft = COUNTED_UNITS_MAX;
   const count = (text: string): number => {
     const tokens = countTokens(text, unitsLeft);
@@ -87,8 +120,7 @@ export function countPrompt(body: unknown, imageTokens = IMAGE_TOKENS_DEFAULT): 
 }
 
 /** A cheap lower bound of `countPrompt`. */
-export function promptFloor(body: unknown, imageTokens = 0): number {
-  const prompt = promptOf(body);
+export function promptFloor(prompt: Prompt, imageTokens = 0): number {
   return textTokens(prompt, tokenFloor) + prompt.images * imageTokens;
 }
 

@@ -57,6 +57,8 @@ export function createUpstream(): Upstream {
             headers: {
               'content-type': 'application/json',
               accept: streaming ? 'text/event-stream' : 'application/json',
+              // What passes byte for byte must be readable on the way.
+              'accept-encoding': 'identity',
               [HEADERS.requestId]: correlationId,
               ...(provider.apiKey === null
                 ? {}
@@ -186,7 +188,7 @@ class Exchange implements Dispatcher.DispatchHandler, UpstreamBody {
     if (this.#end !== null) return;
     this.#chunks = [];
     this.#finish({ kind: 'aborted' });
-    this.#answer({ kind: 'aborted' });
+    this.#answer({ kind: 'aborted', sent: this.#controller !== null });
     this.#controller?.abort(new Error('aborted'));
   }
 

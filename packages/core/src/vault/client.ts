@@ -113,12 +113,14 @@ export function createVaultClient(options: VaultClientOptions): Vault {
     },
     async health() {
       try {
-        const { status } = await exchange(pool, {
-          method: 'GET',
-          path: `${prefix}/health`,
-          headersTimeout: HEALTH_TIMEOUT_MS,
-          bodyTimeout: HEALTH_TIMEOUT_MS,
-        });
+        const { status } = await exchange(
+          pool,
+          {
+            method: 'GET',
+            path: `${prefix}/health`,
+          },
+          HEALTH_TIMEOUT_MS,
+        );
         const ok = status === 200;
         return { ok, reason: ok ? null : `the vault answered ${status} on /health` };
       } catch (error) {
@@ -137,6 +139,7 @@ export function createVaultClient(options: VaultClientOptions): Vault {
 function exchange(
   pool: Pool,
   options: Dispatcher.DispatchOptions,
+  timeoutMs = CALL_TIMEOUT_MS,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     let status = 0;
@@ -147,7 +150,7 @@ function exchange(
       timedOut = true;
       controller?.abort(new Error('no answer in time'));
       reject(new Error('no answer in time'));
-    }, CALL_TIMEOUT_MS);
+    }, timeoutMs);
     pool.dispatch(options, {
       onRequestStart(started) {
         controller = started;
@@ -192,13 +195,21 @@ function classify<T>(status: number, text: string, schema: z.ZodType<T>): VaultR
 }
 
 /**
- * A wrong internal token or an unknown route says something of the set-up, not of this command: it
- * may be mended without this row being lost, so it counts as no answer.
+ * These say something of the set-up, not of this command: a wrong internal token or address may be
+ * mended without a settlement being lost to it, so they count as no answer.
  */
+const ABOUT_THE_SETUP: ReadonlySet<string> = new Set([
+  'unauthorized',
+  'method_not_allowed',
+  'invalid_json',
+  'unsupported_media_type',
+  'request_too_large',
+]);
+
 function isFinal(code: string): code is VaultErrorCode {
   return (
     code in VAULT_ERRORS &&
-    code !== 'unauthorized' &&
+    !ABOUT_THE_SETUP.has(code) &&
     !VAULT_ERRORS[code as VaultErrorCode].transient
   );
 }

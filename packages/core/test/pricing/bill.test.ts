@@ -69,7 +69,7 @@ describe('a report that is borne out', () => {
 
   it.each([
     ['less than we counted', usage(1, 1)],
-    ['nothing, with text delivered', usage(0, 0)],
+    ['no answer beside a prompt', usage(100, 0)],
     ['just what tolerance and margin allow', usage(264, 164)],
   ])('may say %s', (_, reported) => {
     const decided = bill({ reported });
@@ -79,6 +79,13 @@ describe('a report that is borne out', () => {
       outputTokens: reported.outputTokens,
     });
     expect(decided.estimated || decided.disbelieved).toBe(false);
+  });
+
+  it('is no report where both sides are zero: many servers send that for "unknown"', () => {
+    const decided = bill({ reported: usage(0, 0) });
+    expect(decided.usage.outputTokens).toBeGreaterThan(0);
+    expect(decided).toMatchObject({ estimated: true, disbelieved: false });
+    expect(bill({ reported: usage(0, 0), tolerance: 0 }).estimated).toBe(false);
   });
 
   it('costs no tokenizing where the floors bear it out', () => {

@@ -135,6 +135,20 @@ describe('reserve', () => {
     expect(live.size).toBe(0);
   });
 
+  it('forbids the id where one try went unanswered and the other was refused: the first may still arrive', async () => {
+    replies = [silence, refusal('insufficient_balance')];
+    expect(await reserve(deps(), order)).toMatchObject({ code: 'insufficient_balance' });
+    expect(queued.map(({ end }) => end.kind)).toEqual(['release']);
+  });
+
+  it('does not ask a vault twice that has kept it waiting', async () => {
+    replies = [silence];
+    let now = 0;
+    await reserve({ ...deps(), nowMs: () => (now += 3_000) }, order);
+    expect(commands).toHaveLength(1);
+    expect(queued).toHaveLength(1);
+  });
+
   it('dispatches nothing without a journal row, and gives the hold back', async () => {
     diskError = new Error('database or disk is full');
     expect(await reserve(deps(), order)).toMatchObject({

@@ -5,7 +5,7 @@ import { mockConfig } from '../../src/config/mock.ts';
 import type { Offer, ProviderConfig } from '../../src/config/types.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import { type ChooseInput, choose } from '../../src/route/choose.ts';
-import { estimatePrompt } from '../../src/tokens/prompt.ts';
+import { estimatePrompt, promptOf } from '../../src/tokens/prompt.ts';
 
 const template = mockConfig().providers[0]!;
 const MODEL = 'gpt-4o';
@@ -58,7 +58,7 @@ function chosen(wish: Wish) {
   return choose({
     request: parsed.request,
     providers: wish.sellers,
-    prompt: estimatePrompt(body),
+    prompt: estimatePrompt(promptOf(body)),
     outputExpectation: wish.outputExpectation ?? 256,
     billing: wish.billing === undefined ? { defaultReserveTokens: 4096 } : wish.billing,
     maxAttempts: wish.maxAttempts ?? 4,

@@ -99,6 +99,24 @@ describe('deliveries', () => {
     expect(deliveries.conflicts).toBe(0);
   });
 
+  it.each(['invalid_request', 'not_found', 'internal_error'] as const)(
+    'never takes %s for the end of a row, and does not hold up the others',
+    async (code) => {
+      reply = async (id) => (id === 'a' ? refused(code) : settledAs(5));
+      deliveries.add(row('a'));
+      deliveries.add(row('b'));
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(delivered).toEqual([['b', 'settled']]);
+      expect(deliveries.undelivered).toBe(1);
+      expect(deliveries.oldestMs()).toBe(1_000);
+      expect(errors[0]).toMatchObject({ reservation_id: 'a', vault_code: code });
+      reply = async () => settledAs(5);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(delivered.map(([id]) => id)).toEqual(['b', 'a']);
+      expect(deliveries.undelivered).toBe(0);
+    },
+  );
+
   it('sends a bounded number at once', async () => {
     const held: (() => void)[] = [];
     reply = () => new Promise((resolve) => held.push(() => resolve(settledAs(5))));

@@ -2,9 +2,10 @@
  * The journal's promises on a disk that refuses: SQLITE_FULL is made by `max_page_count`, which is
  * the same error, from the same place, as a full disk.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../src/store/open.ts';
 import { createWriter, type Writer } from '../../src/store/writer.ts';
@@ -121,6 +122,20 @@ describe('writer', () => {
 describe('openStore', () => {
   it('refuses a second owner with one clear line', () => {
     expect(() => openStore(join(dir, 'core.db'))).toThrow(/another arbstr core owns/);
+  });
+
+  it('knows the file by any name', () => {
+    symlinkSync(join(dir, 'core.db'), join(dir, 'other-name.db'));
+    expect(() => openStore(join(dir, 'other-name.db'))).toThrow(/another arbstr core owns/);
+  });
+
+  it('does not stop the process for a lock that somebody else holds', async () => {
+    const other = new Database(join(dir, 'core.db'));
+    other.exec('begin immediate');
+    await expect(writer.durable(put('a'))).rejects.toThrow(/locked|busy/);
+    other.exec('rollback');
+    other.close();
+    await expect.poll(() => writer.trouble, { timeout: 5_000 }).toBeNull();
   });
 
   it('refuses a newer database', () => {

@@ -3,12 +3,19 @@ import { describe, expect, it } from 'vitest';
 import { COUNTED_UNITS_MAX, countTokens } from '../../src/tokens/count.ts';
 import { estimateTokens } from '../../src/tokens/estimate.ts';
 import {
-  countPrompt,
-  estimatePrompt,
+  countPrompt as countPromptOf,
+  estimatePrompt as estimatePromptOf,
   IMAGE_TOKENS_DEFAULT,
-  promptFloor,
+  promptFloor as promptFloorOf,
   promptOf,
 } from '../../src/tokens/prompt.ts';
+
+const countPrompt = (body: unknown, imageTokens?: number) =>
+  countPromptOf(promptOf(body), imageTokens);
+const estimatePrompt = (body: unknown) => estimatePromptOf(promptOf(body));
+const promptFloor = (body: unknown, imageTokens?: number) =>
+  promptFloorOf(promptOf(body), imageTokens);
+
 import { SAMPLES } from './samples.ts';
 
 const user = (content: unknown) => ({ messages: [{ role: 'user', content }] });
@@ -191,5 +198,38 @@ describe('a prompt of any shape', () => {
       }),
       { numRuns: 500 },
     );
+  });
+});
+
+describe('the size of a prompt before it is sent', () => {
+  const lettersOf = (seed: number, words: number) => {
+    let state = seed;
+    const next = () => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return String.fromCharCode(97 + ((state >> 16) % 26));
+    };
+    return Array.from({ length: words }, () => next() + next() + next() + next() + next()).join(
+      ' ',
+    );
+  };
+  const sample = (text: string, chars: number) =>
+    text.repeat(Math.ceil(chars / text.length)).slice(0, chars);
+
+  it.each([
+    ['random letters', lettersOf(7, 9_000)],
+    ['Sinhala', sample('ආයුබෝවන් ලෝකය සුභ උදෑසනක් වේවා ', 40_000)],
+    ['rare Cyrillic', sample('Ѭѯѱѵѹѻѽѿ҂ҊҌҎҐҔҚҞҠҢҤҦ ', 40_000)],
+    ['letters with marks', sample('ḀḂḄḆḈḊḌḎḐḒḔḖḘḚḜḞḠḢḤḦḨḪḬḮḰ ', 40_000)],
+    ['English', sample('The quick brown fox jumps over the lazy dog, as foxes do. ', 40_000)],
+    [
+      'a plain beginning and a costly rest',
+      `${sample('plain words ', 20_000)}${lettersOf(3, 5_000)}`,
+    ],
+  ])('is never far below the count, so that a hold covers an honest bill: %s', (_what, text) => {
+    for (const length of [200, 5_000, text.length]) {
+      const body = { messages: [{ role: 'user', content: text.slice(0, length) }] };
+      const { textTokens } = estimatePrompt(body);
+      expect(2 * textTokens + 64).toBeGreaterThanOrEqual(1.35 * countPrompt(body));
+    }
   });
 });
