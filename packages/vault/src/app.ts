@@ -22,7 +22,7 @@ import { serializerCompiler, validatorCompiler } from './http/validation.ts';
 
 export async function buildApp(parts: VaultParts): Promise<App> {
   const app = Fastify({
-    // Lines are written by our own hook, with our own redaction.
+    // Lines are written by our own hook.
     logger: false,
     genReqId: requestIdSource(parts.newId),
     bodyLimit: BODY_BYTES_MAX,
@@ -46,7 +46,7 @@ export async function buildApp(parts: VaultParts): Promise<App> {
   await app.register(jsonBody);
   await app.register(errorAnswers, { log: parts.log });
   await app.register(echoRequestId);
-  await app.register(requestLog, { log: parts.log });
+  await app.register(requestLog, { log: parts.requestLog });
   await app.register(openapi);
 
   await app.register(vaultRoutes, parts);

@@ -1,34 +1,23 @@
 /** `serve`: the vault as a process. */
 import { randomBytes } from 'node:crypto';
-import { type Logger, pino } from 'pino';
+import type { Logger } from 'pino';
 import { loadConfig } from './config/config.ts';
 import { StartError } from './errors.ts';
+import { createLogs } from './log.ts';
 import { createVault, type Vault } from './vault.ts';
 
 /** How long a stop may take before the process ends anyway; nothing acknowledged is lost by that. */
 const STOP_MAX_MS = 10_000;
-
-/** Secrets that could reach a log line as part of an object. */
-const REDACTED = [
-  'authorization',
-  '*.authorization',
-  '*.*.authorization',
-  '["x-internal-token"]',
-  '*["x-internal-token"]',
-  '*.*["x-internal-token"]',
-  'agent_token',
-  '*.agent_token',
-  'token',
-  '*.token',
-];
+const STANDARD_OUTPUT = 1;
 
 export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig(environment);
-  const log = createLog(config.logLevel);
+  const { log, requestLog } = createLogs(config.logLevel, STANDARD_OUTPUT);
   const vault = await createVault(config, {
     clock: { now: Date.now },
     randomBytes: (length) => randomBytes(length),
     log,
+    requestLog,
     exit: (code) => process.exit(code),
   });
   stopOnSignals(vault, log);
@@ -62,21 +51,6 @@ function stopOnSignals(vault: Vault, log: Logger): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
-}
-
-/**
- * Lines to standard output, written at once: a line about money must not wait in a buffer when the
- * process dies. (Buffered, pino would also spin at exit where nobody reads the pipe any more.)
- */
-function createLog(level: string): Logger {
-  return pino(
-    {
-      level,
-      base: { service: 'vault' },
-      redact: { paths: REDACTED, censor: '[redacted]' },
-    },
-    pino.destination({ dest: 1, sync: true }),
-  );
 }
 
 async function listen(vault: Vault, host: string, port: number): Promise<string> {

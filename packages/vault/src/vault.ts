@@ -23,6 +23,8 @@ export interface VaultDeps {
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   readonly log: Logger;
+  /** For one line per request; see `log.ts`. */
+  readonly requestLog: Logger;
   /** Ends the process; see LedgerEngine. */
   readonly exit: (code: number) => void;
 }
@@ -68,6 +70,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       newId,
       randomBytes: deps.randomBytes,
       log,
+      requestLog: deps.requestLog,
     });
     return {
       app,

@@ -18,4 +18,5 @@ export interface VaultParts {
   readonly newId: NewId;
   readonly randomBytes: RandomBytes;
   readonly log: Logger;
+  readonly requestLog: Logger;
 }

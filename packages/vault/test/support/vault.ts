@@ -11,6 +11,7 @@ import type { Report } from '../../src/audit/verify/report.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
 import type { VaultConfig } from '../../src/config/config.ts';
 import { openReader } from '../../src/db/open.ts';
+import type { Logs } from '../../src/log.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-tests-0123456789';
@@ -51,7 +52,10 @@ export interface TestVaultOptions {
   readonly auditKey?: string | null;
   /** Prolongs and expires at start, as `serve` does. */
   readonly start?: boolean;
+  readonly logs?: Logs;
 }
+
+const silent = pino({ level: 'silent' });
 
 export async function openVault(options: TestVaultOptions = {}): Promise<TestVault> {
   const path = options.path ?? join(temporaryFolder(), 'vault.db');
@@ -70,7 +74,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
   const vault = await createVault(config, {
     clock,
     randomBytes,
-    log: pino({ level: 'silent' }),
+    ...(options.logs ?? { log: silent, requestLog: silent }),
     exit: (code) => exits.push(code),
   });
   if (options.start !== false) await vault.keeper.tick();
