@@ -89,7 +89,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     shutdown: new AbortController(),
     checkpoints: createCheckpoints(),
     expectations: createExpectations(),
-    activity: { open: 0, running: 0, bodyBytes: 0, draining: false },
+    activity: { open: 0, running: 0, bodyBytes: 0, draining: false, disbelieved: new Map() },
     billing: config.vault === null ? null : buildBilling(config.vault, journal, log, nowMs),
   };
 }

@@ -4,6 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.ts';
 import type { Config } from './config/types.ts';
+import type { Call } from './lifecycle.ts';
+import type { Outcome } from './outcome.ts';
 import { buildParts, type Parts } from './parts.ts';
 import { requestLine, requestRow } from './record.ts';
 import { recoverJournal, releaseOrphans } from './settle/recover.ts';
@@ -84,19 +86,7 @@ function appOf(parts: Parts): FastifyInstance {
       bodyLimitBytes: config.server.bodyLimitBytes,
       free: billing === null,
       activity,
-      record(outcome, call) {
-        const row = requestRow(outcome, call, nowMs());
-        if (row.outputTokens !== null)
-          parts.expectations.observe(row.requestedModel, row.outputTokens);
-        if (row.requestedModel !== '') parts.requestLog.append(row);
-        if (outcome.facts.bill?.capped) {
-          log.warn(
-            { correlation_id: row.correlationId, provider: row.provider, held_msats: row.heldMsat },
-            'request cost more than was held; the operator bears the rest: see usage_tolerance and image_tokens',
-          );
-        }
-        if (config.logging.logRequests) log.info(requestLine(row), 'request');
-      },
+      record: (outcome, call) => record(parts, outcome, call),
     },
     models: { ...auth, providers, createdSecs: Math.floor(nowMs() / 1000) },
     requests: { ...auth, log: parts.requestLog, nowMs },
@@ -105,11 +95,36 @@ function appOf(parts: Parts): FastifyInstance {
       breakers: parts.breakers,
       journal: parts.journal,
       nowMs,
-      draining: () => activity.draining,
+      activity,
       billing:
         billing === null ? null : { ...billing, pendingThreshold: billing.config.pendingThreshold },
     },
   });
+}
+
+function record(parts: Parts, outcome: Outcome, call: Call): void {
+  const { activity, config, log } = parts;
+  const { bill, reportedCost } = outcome.facts;
+  const row = requestRow(outcome, call, parts.nowMs());
+  if (row.requestedModel !== '') parts.requestLog.append(row);
+  if (bill !== null && row.provider !== null) {
+    parts.expectations.observe(row.requestedModel, bill.usage.outputTokens);
+    if (bill.disbelieved) {
+      activity.disbelieved.set(row.provider, (activity.disbelieved.get(row.provider) ?? 0) + 1);
+    }
+    if (bill.capped) {
+      log.warn(
+        { correlation_id: row.correlationId, provider: row.provider, held_msats: row.heldMsat },
+        'request cost more than was held; the operator bears the rest: see usage_tolerance and image_tokens',
+      );
+    }
+  }
+  if (config.logging.logRequests) {
+    log.info(
+      { ...requestLine(row), ...(reportedCost && { reported_cost: reportedCost }) },
+      'request',
+    );
+  }
 }
 
 /** Releases holds that only the vault knows of, once it answers; forgets what was delivered long ago. */

@@ -27,6 +27,8 @@ export interface Activity {
   bodyBytes: number;
   /** True once SIGTERM has come. */
   draining: boolean;
+  /** Usage reports that were not borne out, by provider, since the start. */
+  readonly disbelieved: Map<string, number>;
 }
 
 /** Requests under way at once in this process, and the bytes of their bodies. */

@@ -3,6 +3,7 @@ import type { ProviderConfig } from '../config/types.ts';
 import type { JournalStore, Vault } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
+import type { Activity } from './chat-completions.ts';
 
 export interface HealthDeps {
   readonly providers: readonly ProviderConfig[];
@@ -14,7 +15,7 @@ export interface HealthDeps {
     readonly pendingThreshold: number;
   } | null;
   readonly journal: JournalStore;
-  readonly draining: () => boolean;
+  readonly activity: Activity;
   readonly nowMs: () => number;
 }
 
@@ -45,7 +46,7 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
       settlements_overdue:
         billing !== null && billing.deliveries.overdue >= billing.pendingThreshold,
       storage: deps.journal.trouble !== null,
-      draining: deps.draining(),
+      draining: deps.activity.draining,
     };
     const unable = Object.values(reasons).includes(true);
     const degraded =
@@ -66,16 +67,21 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
         oldestMs === null ? null : Math.max(0, Math.round((deps.nowMs() - oldestMs) / 1000)),
       settlement_conflicts: billing?.deliveries.conflicts ?? 0,
       journal: deps.journal.trouble ?? 'ok',
-      draining: deps.draining(),
+      draining: deps.activity.draining,
     });
   });
 }
 
-function providerStates({ providers, breakers }: HealthDeps) {
+function providerStates({ providers, breakers, activity }: HealthDeps) {
   return Object.fromEntries(
     providers.map(({ name, tier }) => [
       name,
-      { state: breakers.stateOf(name), tier, in_flight: breakers.inFlight(name) },
+      {
+        state: breakers.stateOf(name),
+        tier,
+        in_flight: breakers.inFlight(name),
+        usage_disbelieved: activity.disbelieved.get(name) ?? 0,
+      },
     ]),
   );
 }
