@@ -35,7 +35,6 @@ export async function buildApp(parts: VaultParts): Promise<App> {
       maxHeaderSize: HEADER_BYTES_MAX,
     },
     return503OnClosing: false,
-    exposeHeadRoutes: false,
     clientErrorHandler,
     frameworkErrors,
   }) as unknown as App;

@@ -2,9 +2,14 @@
 import type { IdKind } from '@arbstr/shared';
 
 export interface Clock {
-  /** Unix time in ms. */
+  /** Unix time in whole ms; may be set back. */
   now(): number;
+  /** Whole ms since some moment; never runs backwards. */
+  elapsed(): number;
 }
+
+/** The ledger's time, Unix ms; never runs backwards. */
+export type Time = Pick<Clock, 'now'>;
 
 export type NewId = (kind: IdKind) => string;
 export type RandomBytes = (length: number) => Uint8Array;

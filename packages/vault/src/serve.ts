@@ -8,13 +8,15 @@ import { createVault, type Vault } from './vault.ts';
 
 /** How long a stop may take before the process ends anyway; nothing acknowledged is lost by that. */
 const STOP_MAX_MS = 10_000;
+/** How long of it requests get that are still being sent. */
+const REQUESTS_MAX_MS = 5_000;
 const STANDARD_OUTPUT = 1;
 
 export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   const config = loadConfig(environment);
   const { log, requestLog } = createLogs(config.logLevel, STANDARD_OUTPUT);
   const vault = await createVault(config, {
-    clock: { now: Date.now },
+    clock: { now: Date.now, elapsed: () => Math.floor(performance.now()) },
     randomBytes: (length) => randomBytes(length),
     log,
     requestLog,
@@ -34,6 +36,7 @@ function stopOnSignals(vault: Vault, log: Logger): void {
     if (stopping) return;
     stopping = true;
     log.info({ signal }, 'vault is stopping');
+    setTimeout(() => vault.app.server.closeAllConnections(), REQUESTS_MAX_MS).unref();
     setTimeout(() => {
       log.error('stopping took too long; ending now, everything acknowledged is on disk');
       process.exit(1);

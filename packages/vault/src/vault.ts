@@ -14,6 +14,7 @@ import { takeOwnerLock } from './db/owner-lock.ts';
 import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
 import { LedgerEngine } from './ledger/engine.ts';
+import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { Clock, RandomBytes } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
@@ -56,8 +57,11 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const reader = openReader(config.databasePath);
     undo.push(() => reader.close());
 
-    const engine = new LedgerEngine({ store, now: clock.now, log, exit: deps.exit });
-    const keeper = new Keeper({ engine, clock, log });
+    // From here on the engine itself waits for other writers, without blocking the thread.
+    writer.pragma('busy_timeout = 0');
+    const time = new LedgerTime(clock, store.ledgerMs);
+    const engine = new LedgerEngine({ store, now: time.now, log, exit: deps.exit });
+    const keeper = new Keeper({ engine, time, log });
     const db = drizzle(reader);
     const app = await buildApp({
       config,
@@ -66,7 +70,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       reservations: createReservationQueries(db),
       history: createHistory(db),
       epoch,
-      clock,
+      time,
       newId,
       randomBytes: deps.randomBytes,
       log,

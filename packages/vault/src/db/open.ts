@@ -14,6 +14,8 @@ const WAL_CHECKPOINT_PAGES = 4_000;
 const WAL_SIZE_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Enough for the edges of every index, whatever the history. KiB. */
 const PAGE_CACHE_KIB = 32 * 1024;
+/** How long a start waits for somebody who is just writing. */
+const START_BUSY_MS = 5_000;
 /** How long a reader waits for a checkpoint that is just switching the WAL. */
 const READER_BUSY_MS = 1_000;
 
@@ -35,8 +37,7 @@ export function prepareFolder(path: string): void {
  */
 export function openWriter(path: string): Database {
   const db = openFile(path, {});
-  // The engine waits for other writers itself, without blocking the thread.
-  db.pragma('busy_timeout = 0');
+  db.pragma(`busy_timeout = ${START_BUSY_MS}`);
   if (db.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
     throw new StartError(`${path}: this file system cannot hold a write-ahead log`);
   }

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AgentQueries, AuthenticatedAgent } from '../agent/agent-queries.ts';
 import { tokenHash } from '../agent/token.ts';
 import { VaultError } from '../errors.ts';
-import type { Clock } from '../ports.ts';
+import type { Time } from '../ports.ts';
 
 /** Compares in a time that tells neither the secret nor its length: hashes have one length. */
 export function secretMatcher(secret: string): (given: string) => boolean {
@@ -38,16 +38,16 @@ export type Reader = { role: 'operator' } | { role: 'agent'; agent: Authenticate
 export interface AgentReaderDeps {
   readonly adminToken: string;
   readonly agents: AgentQueries;
-  readonly clock: Clock;
+  readonly time: Time;
 }
 
-export function agentReader({ adminToken, agents, clock }: AgentReaderDeps) {
+export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
   const isOperator = secretMatcher(adminToken);
   return (request: FastifyRequest): Reader => {
     const given = bearerOf(request);
     if (given === null) throw new VaultError('invalid_token', 'this needs an agent token');
     if (isOperator(given)) return { role: 'operator' };
-    const agent = agents.authenticate(tokenHash(given), clock.now());
+    const agent = agents.authenticate(tokenHash(given), time.now());
     if (!agent) throw new VaultError('invalid_token', 'unknown, expired or revoked agent token');
     return { role: 'agent', agent };
   };

@@ -7,7 +7,7 @@ import { serializerCompiler, validatorCompiler } from './validation.ts';
 
 /** The OpenAPI document, without a database: the routes are registered and never called. */
 export async function describeApi(): Promise<object> {
-  const app = Fastify({ logger: false, exposeHeadRoutes: false }) as unknown as App;
+  const app = Fastify({ logger: false }) as unknown as App;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(openapi);

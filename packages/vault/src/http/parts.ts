@@ -4,7 +4,7 @@ import type { AgentQueries } from '../agent/agent-queries.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
-import type { Clock, NewId, RandomBytes } from '../ports.ts';
+import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 
 export interface VaultParts {
@@ -14,7 +14,7 @@ export interface VaultParts {
   readonly reservations: ReservationQueries;
   readonly history: History;
   readonly epoch: string;
-  readonly clock: Clock;
+  readonly time: Time;
   readonly newId: NewId;
   readonly randomBytes: RandomBytes;
   readonly log: Logger;

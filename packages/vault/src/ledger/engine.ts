@@ -35,7 +35,7 @@ export type EngineStore = Pick<
 
 export interface EngineDeps {
   readonly store: EngineStore;
-  /** Unix ms. */
+  /** The ledger's time, Unix ms. */
   readonly now: () => number;
   readonly log: Logger;
   /** Ends the process after a commit whose outcome is unknown. Must not return in production. */

@@ -10,13 +10,13 @@ import type { Logger } from 'pino';
 import { isRefusal, StartError } from '../errors.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../ledger/replay-key.ts';
-import type { Clock } from '../ports.ts';
+import type { Time } from '../ports.ts';
 
 const TICK_MS = 500;
 /** The disk knows the vault's last moment to this precision. */
 const HEARTBEAT_MS = 1_000;
 /** A longer silence than this means that callers could not reach us (a pause, a restart). */
-const AWAY_MS = 5_000;
+const AWAY_MS = 10_000;
 /** What a hold gets on top of the absence, so that its core can find us again and extend it. */
 export const GRACE_MS = 60_000;
 /** Holds in one transaction; the rest follows at once in the next. */
@@ -26,7 +26,7 @@ const FORGET_MAX = 1_000;
 
 export interface KeeperDeps {
   readonly engine: LedgerEngine;
-  readonly clock: Clock;
+  readonly time: Time;
   readonly log: Logger;
 }
 
@@ -69,11 +69,11 @@ export class Keeper {
   }
 
   async #round(): Promise<void> {
-    const { engine, clock } = this.#deps;
-    const awayMs = Math.max(0, clock.now() - this.#lastGoodMs);
+    const { engine, time } = this.#deps;
+    const awayMs = Math.max(0, time.now() - this.#lastGoodMs);
     const mustProlong = !this.#started || awayMs > AWAY_MS || engine.storage.state === 'failing';
     if (mustProlong && !(await this.#prolong(awayMs))) return;
-    this.#lastGoodMs = clock.now();
+    this.#lastGoodMs = time.now();
     if (!(await this.#heartbeat())) return;
     await this.#expire();
   }
@@ -93,8 +93,8 @@ export class Keeper {
   }
 
   async #heartbeat(): Promise<boolean> {
-    const { engine, clock } = this.#deps;
-    const now = clock.now();
+    const { engine, time } = this.#deps;
+    const now = time.now();
     const forget = now - this.#lastForgotMs >= FORGET_EVERY_MS;
     if (!forget && now - engine.ledgerMs < HEARTBEAT_MS) return true;
     const outcome = await engine.probe({

@@ -87,7 +87,7 @@ describe('the vault’s own absence', () => {
     const vault = await openVault();
     const agent = await fundedAgent(vault);
     const id = await held(vault, agent, 1_000, { expires_in_secs: 1 });
-    vault.clock.advance(4_900);
+    vault.clock.advance(9_900);
     await vault.keeper.tick();
     expect((await reservation(vault, id)).state).toBe('expired');
   });
@@ -99,17 +99,31 @@ describe('the vault’s own absence', () => {
   });
 });
 
-describe('time', () => {
-  test('never runs backwards, even where the clock does', async () => {
+describe('a clock that is set back', () => {
+  test('takes the ledger nowhere: its time goes on from where it was', async () => {
     const vault = await openVault();
     const agent = await fundedAgent(vault);
-    await held(vault, agent);
-    vault.clock.advance(-3_600_000);
-    const id = await held(vault, agent, 1_000, { expires_in_secs: 60 });
-    expect((await reservation(vault, id)).created_at).toBe(START_MS);
+    vault.clock.set(START_MS - 3_600_000);
+    const id = await held(vault, agent, 1_000, { expires_in_secs: 3 });
+    expect(await reservation(vault, id)).toMatchObject({
+      created_at: START_MS,
+      expires_at: START_MS + 3_000,
+    });
+    await pass(vault, 2_999);
+    expect((await reservation(vault, id)).state).toBe('held');
+    await pass(vault, 1);
+    expect((await reservation(vault, id)).state).toBe('expired');
+  });
+
+  test('does so also across a restart', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    vault.clock.set(START_MS - 3_600_000);
     const next = await vault.restart();
-    const later = await held(next, agent, 1_000, { expires_in_secs: 60 });
-    expect((await reservation(next, later)).created_at).toBeGreaterThanOrEqual(START_MS);
+    const id = await held(next, agent, 1_000, { expires_in_secs: 1 });
+    expect((await reservation(next, id)).created_at).toBeGreaterThanOrEqual(START_MS);
+    await pass(next, 1_000);
+    expect((await reservation(next, id)).state).toBe('expired');
     expect(next.verify().findings).toEqual([]);
   });
 });

@@ -21,9 +21,16 @@ export const START_MS = 1_767_225_630_000;
 
 export class TestClock {
   ms = START_MS;
+  #elapsed = 0;
   readonly now = () => this.ms;
+  readonly elapsed = () => this.#elapsed;
   advance(ms: number): void {
     this.ms += ms;
+    this.#elapsed += ms;
+  }
+  /** As an operator or NTP does; no time passes. */
+  set(ms: number): void {
+    this.ms = ms;
   }
 }
 

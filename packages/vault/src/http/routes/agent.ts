@@ -30,8 +30,8 @@ const timeQuery = z
   .optional();
 
 export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { agents, history, clock, engine } = parts;
-  const readerOf = agentReader({ adminToken: parts.config.adminToken, agents, clock });
+  const { agents, history, time } = parts;
+  const readerOf = agentReader({ adminToken: parts.config.adminToken, agents, time });
 
   /** The agent that the URL names, if this caller may read it. */
   function readable(request: FastifyRequest, id: string) {
@@ -79,12 +79,11 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
     async (request, reply) => {
       const agent = readable(request, request.params.id);
       const { available, held } = agents.balances(agent.id);
-      const now = Math.max(clock.now(), engine.ledgerMs);
       return reply.send({
         agent_id: agent.id,
         balance_msat: available,
         held_msat: held,
-        spent_24h_msat: agents.spent24h(agent.no, now),
+        spent_24h_msat: agents.spent24h(agent.no, time.now()),
         daily_limit_msat: agents.policy(agent.no)?.dailyLimitMsat ?? null,
         asset: 'BTC_simulated',
       });

@@ -23,7 +23,7 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, clock, epoch } = parts;
+  const { engine, agents, time, epoch } = parts;
 
   app.get(
     '/health',
@@ -51,7 +51,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
           last_commit_at: engine.ledgerMs,
         },
         queue: { depth: engine.queueDepth, max: QUEUE_MAX },
-        timestamp: clock.now(),
+        timestamp: time.now(),
       });
     },
   );

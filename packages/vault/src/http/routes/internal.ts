@@ -35,7 +35,7 @@ const SECURITY = [{ internal: [] }];
 const RESERVATION_ID = /^rsv_[0-9A-Z]{26}$/;
 
 export async function internalRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, reservations, clock, newId } = parts;
+  const { engine, agents, reservations, time, newId } = parts;
   app.addHook('onRequest', requireInternal(parts.config.internalToken));
   const bodyLimit = INTERNAL_BODY_BYTES_MAX;
 
@@ -52,7 +52,7 @@ export async function internalRoutes(app: App, parts: VaultParts): Promise<void>
       },
     },
     async (request, reply) => {
-      const agent = agents.authenticate(tokenHash(request.body.agent_token), clock.now());
+      const agent = agents.authenticate(tokenHash(request.body.agent_token), time.now());
       if (!agent) {
         return sendRefusal(
           reply,
