@@ -27,6 +27,8 @@ export function chatBody(kind: AnswerKind, question = QUESTION): string {
   });
 }
 
-/** A prompt of about `kib` KiB, as an agent sends it that carries its history along. */
-export const longQuestion = (kib: number): string =>
-  `${QUESTION}\n`.repeat(Math.ceil((kib * 1024) / QUESTION.length));
+/** A prompt of 64 KiB, as an agent sends it that carries its history along. */
+export const LONG_QUESTION = `${QUESTION}\n`.repeat(Math.ceil((64 * 1024) / QUESTION.length));
+
+/** Tokens of the two prompts (o200k_base, messages' overhead included), as the provider reports them. */
+export const PROMPT_TOKENS = { short: 125, long: 14_138 };

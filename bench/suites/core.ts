@@ -2,7 +2,6 @@
  * Core in front of a provider that takes no time, free and billed, beside the provider itself and a
  * bare proxy: what a request waits for it, how many it serves on one core, and what that costs.
  */
-import { countPrompt } from '../../packages/core/src/tokens/prompt.ts';
 import { startCore, untilDelivered } from '../arbstr/core.ts';
 import { createAgents, startVault, verifyBooks } from '../arbstr/vault.ts';
 import type { Child } from '../child.ts';
@@ -10,14 +9,13 @@ import { DISK_MS, diskContender } from '../disk.ts';
 import { type Load, measureLoad } from '../load/measure.ts';
 import { MEASURED_CORE, OTHER_CORE } from '../machine.ts';
 import { profileArgs } from '../profile.ts';
-import { type AnswerKind, chatBody, longQuestion } from '../prompts.ts';
+import { type AnswerKind, chatBody, LONG_QUESTION, PROMPT_TOKENS } from '../prompts.ts';
 import type { Row } from '../report.ts';
 import { type Contender, interleave, type Rounds } from '../rounds.ts';
 import { startServer } from '../servers/serve.ts';
 import { addedRows, cpuRows, memoryRow, rateRows } from './core-rows.ts';
 import type { Plan, Run, Suite } from './suite.ts';
 
-const LONG_PROMPT_KIB = 64;
 const ALONE = 1;
 const LOADED = 64;
 const STREAMS = 16;
@@ -35,11 +33,16 @@ interface Scene {
 function scenes(quick: boolean): readonly Scene[] {
   const alone = quick ? { rounds: 3, measureMs: 400 } : { rounds: 7, measureMs: 500 };
   const loaded = quick ? { rounds: 3, measureMs: 1_000 } : { rounds: 5, measureMs: 1_500 };
-  const long = longQuestion(LONG_PROMPT_KIB);
   return [
     { name: 'whole', kind: 'whole', connections: ALONE, plan: alone },
     { name: 'stream', kind: 'stream', connections: ALONE, plan: alone },
-    { name: '64 KiB prompt', kind: 'whole', question: long, connections: ALONE, plan: alone },
+    {
+      name: '64 KiB prompt',
+      kind: 'whole',
+      question: LONG_QUESTION,
+      connections: ALONE,
+      plan: alone,
+    },
     { name: 'whole', kind: 'whole', connections: LOADED, plan: loaded },
     { name: 'stream', kind: 'stream', connections: STREAMS, plan: loaded },
     { name: 'packets', kind: 'packets', connections: STREAMS, plan: loaded },
@@ -90,14 +93,8 @@ function rowsOf({ name, connections }: Scene, rounds: Rounds): Row[] {
 }
 
 async function startAll({ folder, profileFolder }: Run) {
-  const provider = await startServer(
-    'provider',
-    OTHER_CORE,
-    folder,
-    [chatBody('whole'), chatBody('whole', longQuestion(LONG_PROMPT_KIB))].map((body) =>
-      String(countPrompt(JSON.parse(body))),
-    ),
-  );
+  const tokens = [PROMPT_TOKENS.short, PROMPT_TOKENS.long].map(String);
+  const provider = await startServer('provider', OTHER_CORE, folder, tokens);
   const proxy = await startServer('proxy', MEASURED_CORE, folder, [String(provider.port)]);
   const vault = await startVault({
     name: 'vault',

@@ -12,7 +12,6 @@ import { checkpointed } from './support/checkpointed.ts';
 import {
   ALPHA_RATE,
   BETA_RATE,
-  countedPromptCost,
   type Gated,
   promptCost,
   restartCore,
@@ -223,21 +222,20 @@ function billOf(asked: Asked): Bill {
   const killedMs = killsMs.find((ms) => ms >= asked.fromMs && ms <= asked.toMs + ENDED_AFTER_MS);
   if (client.text === '') {
     const isSure = killedMs === undefined && !spoiled.has(client.id);
-    return [isSure ? leastPrompt : 0, most];
+    return [isSure ? promptCost() : 0, most];
   }
   const delivered =
     killedMs === undefined ? countTokens(client.text) : checkpointed(client, killedMs);
-  return [leastPrompt + delivered * ALPHA_RATE, most];
+  return [promptCost() + delivered * ALPHA_RATE, most];
 }
 
 /** What it says; a stream that broke with an error event says nothing, and bills what it delivered. */
 function billOfAnswer(client: Answering): Bill {
   if (client.costMsat !== null) return client.costMsat;
   const delivered = countTokens(client.text);
-  return [leastPrompt + delivered * ALPHA_RATE, (promptTokens + delivered + 64) * BETA_RATE];
+  return [promptCost() + delivered * ALPHA_RATE, (promptTokens + delivered + 64) * BETA_RATE];
 }
 
 const promptTokens = promptCost() / ALPHA_RATE;
-const leastPrompt = Math.min(promptCost(), countedPromptCost());
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

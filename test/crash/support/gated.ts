@@ -1,6 +1,5 @@
 /** A billed stack with a gate between core and vault, and providers that do what a test says. */
-
-import { countPrompt, estimatePrompt, promptOf } from '../../../packages/core/src/tokens/prompt.ts';
+import { countPrompt, promptOf } from '../../../packages/core/src/tokens/prompt.ts';
 import type {
   MockBehaviour,
   MockCall,
@@ -87,16 +86,9 @@ export async function restartVault({ stack }: Gated): Promise<void> {
   await stack.startVault();
 }
 
-const asked = (content: string) => promptOf({ messages: [{ role: 'user', content }] });
-
-/** What a crash bills for a prompt that was sent: by core's quick estimate; msat. */
+/** The least that a request costs once its prompt was sent: core's own count of it; msat. */
 export function promptCost(content = QUESTION, rate = ALPHA_RATE): number {
-  return estimatePrompt(asked(content)).textTokens * rate;
-}
-
-/** What a core that lives bills for it where the provider does not say: by its count; msat. */
-export function countedPromptCost(content = QUESTION, rate = ALPHA_RATE): number {
-  return countPrompt(asked(content)) * rate;
+  return countPrompt(promptOf({ messages: [{ role: 'user', content }] })) * rate;
 }
 
 /** Between tests: whatever the last one left behind, everything runs and everything passes. */

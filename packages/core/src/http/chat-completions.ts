@@ -58,7 +58,10 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
 
   /** Counts a request until its socket is done with it. */
   function count(request: FastifyRequest, reply: FastifyReply): void {
-    const bytes = Number(request.headers['content-length'] ?? deps.bodyLimitBytes);
+    // Gone already: no event would count it down again.
+    if (reply.raw.destroyed) return;
+    const announced = Number(request.headers['content-length'] ?? deps.bodyLimitBytes);
+    const bytes = Math.min(announced, deps.bodyLimitBytes);
     activity.open++;
     activity.bodyBytes += bytes;
     reply.raw.once('close', () => {
