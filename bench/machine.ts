@@ -14,15 +14,15 @@ export const ROOT = fileURLToPath(new URL('..', import.meta.url));
 export const WORK_FOLDER = join(ROOT, 'bench', '.work');
 
 /** An empty folder for one run's databases and logs. Removes those of runs that were killed. */
-export function makeRunFolder(): string {
-  mkdirSync(WORK_FOLDER, { recursive: true });
-  for (const name of readdirSync(WORK_FOLDER)) {
-    const pid = /^run-(\d+)$/.exec(name)?.[1];
+export function makeRunFolder(parent = WORK_FOLDER): string {
+  mkdirSync(parent, { recursive: true });
+  for (const name of readdirSync(parent)) {
+    const pid = /^arbstr-bench-(\d+)$/.exec(name)?.[1];
     if (pid !== undefined && !isAlive(Number(pid))) {
-      rmSync(join(WORK_FOLDER, name), { recursive: true, force: true });
+      rmSync(join(parent, name), { recursive: true, force: true });
     }
   }
-  const folder = join(WORK_FOLDER, `run-${process.pid}`);
+  const folder = join(parent, `arbstr-bench-${process.pid}`);
   mkdirSync(folder);
   return folder;
 }
@@ -77,9 +77,9 @@ export interface Machine {
   readonly loadAverage: number;
 }
 
-export function describeMachine(): Machine {
-  mkdirSync(WORK_FOLDER, { recursive: true });
-  const fileSystem = statfsSync(WORK_FOLDER).type;
+/** `folder`: where the databases are. */
+export function describeMachine(folder: string): Machine {
+  const fileSystem = statfsSync(folder).type;
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown CPU',
     cores: cpus().length,

@@ -25,6 +25,7 @@ Usage: npx pnpm@12 bench [options]
   --json FILE  also write the rows as JSON
   --quick      a minute or two instead of six; the first full run also writes a database with a
                million past reservations, which takes minutes and is kept
+  --folder D   put the databases into folder D, to measure its disk
   --profile D  also write CPU profiles of what is measured into folder D, and say what they show;
                a profiled process is slower
   --help       this text
@@ -35,6 +36,8 @@ interface Options {
   readonly jsonPath: string | undefined;
   readonly quick: boolean;
   readonly profileFolder: string | undefined;
+  /** For the databases; undefined = beside the benchmarks. */
+  readonly parent: string | undefined;
 }
 
 /** null = help was asked for. Throws where an option is wrong. */
@@ -47,6 +50,7 @@ function readOptions(args: readonly string[]): Options | null {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       profile: { type: 'string' },
+      folder: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -57,16 +61,18 @@ function readOptions(args: readonly string[]): Options | null {
     throw new Error(`there is no benchmark ${values.only}; there are ${names}`);
   }
   const profileFolder = values.profile === undefined ? undefined : resolve(values.profile);
-  return { suites, jsonPath: values.json, quick: values.quick, profileFolder };
+  const parent = values.folder === undefined ? undefined : resolve(values.folder);
+  return { suites, jsonPath: values.json, quick: values.quick, profileFolder, parent };
 }
 
-async function bench({ suites, jsonPath, quick, profileFolder }: Options): Promise<void> {
-  const folder = makeRunFolder();
+async function bench(options: Options): Promise<void> {
+  const { suites, jsonPath, quick, profileFolder, parent } = options;
+  const folder = makeRunFolder(parent);
   process.on('exit', () => {
     killChildren();
     rmSync(folder, { recursive: true, force: true });
   });
-  print(`${machineText(describeMachine())}\n`);
+  print(`${machineText(describeMachine(folder))}\n`);
   const rows: Row[] = [];
   for (const suite of suites) {
     const generator = startGenerator(folder);
