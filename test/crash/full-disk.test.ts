@@ -120,7 +120,7 @@ describe.skipIf(noDisks !== null)(`under the vault ${noDisks ?? ''}`, () => {
         );
         const blows = fillAndEmpty(random.fork('blows'));
         const promised = await commandStorm(stack, random, agents, 16, blows);
-        expect(promised.length).toBeGreaterThan(100);
+        expect(promised.length).toBeGreaterThan(20);
         await expectKept(stack, promised, agents);
       }),
   );

@@ -88,8 +88,8 @@ it('loses nothing and bills nothing twice', { timeout: 150_000 }, () =>
     );
     const unlike = Object.entries(Object.groupBy(said, (text) => text));
     const counts = Object.fromEntries(unlike.map(([text, list]) => [text, list!.length]));
-    expect(asked.length, JSON.stringify(counts)).toBeGreaterThan(300);
-    expect(asked.filter(({ client }) => client.complete).length).toBeGreaterThan(100);
+    expect(asked.length, JSON.stringify(counts)).toBeGreaterThan(100);
+    expect(asked.filter(({ client }) => client.complete).length).toBeGreaterThan(30);
     await expectWhole(gated.stack, agents, bills);
   }),
 );

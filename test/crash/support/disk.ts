@@ -21,6 +21,11 @@ export interface BreakableDisk extends Disk {
   protect(): void;
 }
 
+const mounted = new Set<() => void>();
+process.on('exit', () => {
+  for (const remove of mounted) remove();
+});
+
 /** In memory; a page of 4 KiB is the smallest that it gives. */
 export function mountMemoryDisk(mebibytes: number): Disk {
   const path = mkdtempSync(join(tmpdir(), 'arbstr-disk-'));
@@ -62,8 +67,12 @@ export function mountBreakableDisk(mebibytes: number): BreakableDisk {
   };
 }
 
-function fillable(path: string, remove: () => void): Disk {
+function fillable(path: string, unmount: () => void): Disk {
   const ballast = join(path, 'ballast');
+  const remove = () => {
+    if (mounted.delete(remove)) unmount();
+  };
+  mounted.add(remove);
   return {
     path,
     fill() {
