@@ -23,7 +23,7 @@ describe.skipIf(noDisks !== null)(`read-only ${noDisks ?? ''}`, () => {
     disk = mountBreakableDisk(DISK_MEBIBYTES);
   });
   afterEach(async () => {
-    await gated.stop();
+    await gated?.stop();
     disk.remove();
   });
 

@@ -29,7 +29,7 @@ let id: string;
 beforeAll(async () => {
   gated = await startGated({ server: 'drain_secs = 10' });
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 beforeEach(async () => {
   await revive(gated);
   agent = await gated.stack.agent();

@@ -18,7 +18,7 @@ let gated: Gated;
 beforeAll(async () => {
   gated = await startGated();
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 
 async function hold(agent: Agent, id: string, secs: number): Promise<string> {
   const reservation = newReservationId();

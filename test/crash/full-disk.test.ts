@@ -43,7 +43,7 @@ describe.skipIf(noDisks !== null)(`under the vault ${noDisks ?? ''}`, () => {
     gated = await startGated({ folders: { vault: disk.path } });
   });
   afterAll(async () => {
-    await gated.stop();
+    await gated?.stop();
     disk.remove();
   });
 
@@ -143,7 +143,7 @@ describe.skipIf(noDisks !== null)(`under core ${noDisks ?? ''}`, () => {
     gated = await startGated({ folders: { core: disk.path } });
   });
   afterAll(async () => {
-    await gated.stop();
+    await gated?.stop();
     disk.remove();
   });
 

@@ -23,7 +23,7 @@ let id: string;
 beforeAll(async () => {
   gated = await startGated({ server: `drain_secs = ${DRAIN_SECS}` });
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 beforeEach(async () => {
   await revive(gated);
   agent = await gated.stack.agent();

@@ -56,7 +56,7 @@ let gated: Gated;
 beforeAll(async () => {
   gated = await startGated({ vaultToml: 'pending_threshold = 100000' });
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 
 it('loses nothing and bills nothing twice', { timeout: 150_000 }, () =>
   seeded(async (random) => {

@@ -21,7 +21,7 @@ const PENDING_THRESHOLD = 5;
 beforeAll(async () => {
   gated = await startGated({ vaultToml: `pending_threshold = ${PENDING_THRESHOLD}` });
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 beforeEach(async () => {
   await revive(gated);
   agent = await gated.stack.agent();

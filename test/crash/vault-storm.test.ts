@@ -14,7 +14,7 @@ beforeAll(async () => {
   // Only the vault is in question here.
   await gated.stack.core.kill();
 });
-afterAll(() => gated.stop());
+afterAll(() => gated?.stop());
 
 it('keeps what it has answered, and nothing else', { timeout: 120_000 }, () =>
   seeded(async (random) => {

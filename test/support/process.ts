@@ -22,6 +22,8 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+// A run that is given up must not leave services behind; by default this signal skips 'exit'.
+process.once('SIGTERM', () => process.exit(143));
 
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

@@ -107,9 +107,13 @@ export async function startStack(setup: StackSetup): Promise<Stack> {
     mode: 0o600,
   });
 
+  const core = await startCore().catch(async (error: unknown) => {
+    await vault?.kill();
+    throw error;
+  });
   const stack: Stack = {
     dir,
-    core: await startCore(),
+    core,
     vault,
     providers,
     configPath,
