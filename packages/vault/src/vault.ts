@@ -15,7 +15,6 @@ import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
-import { openLogSync } from './ledger/log-sync.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { Clock, RandomBytes } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
@@ -55,21 +54,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     migrate(writer);
     const seal = createSeal(config.auditKey);
     const { store, epoch } = openLedger(writer, seal, newId('ledgerEpoch'), clock.now());
-    const logSync = openLogSync(config.databasePath);
-    undo.push(() => logSync.close());
     const reader = openReader(config.databasePath);
     undo.push(() => reader.close());
 
     // From here on the engine itself waits for other writers, without blocking the thread.
     writer.pragma('busy_timeout = 0');
     const time = new LedgerTime(clock, store.ledgerMs);
-    const engine = new LedgerEngine({
-      store,
-      now: time.now,
-      log,
-      sync: logSync.sync,
-      exit: deps.exit,
-    });
+    const engine = new LedgerEngine({ store, now: time.now, log, exit: deps.exit });
     const keeper = new Keeper({ engine, time, log });
     const db = drizzle(reader);
     const app = await buildApp({
@@ -96,7 +87,6 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();
         await engine.close();
-        logSync.close();
         lock.release();
       },
     };

@@ -19,7 +19,7 @@ const START_BUSY_MS = 5_000;
 /** How long a reader waits for a checkpoint that is just switching the WAL. */
 const READER_BUSY_MS = 1_000;
 
-const SYNCHRONOUS_NORMAL = 1;
+const SYNCHRONOUS_FULL = 2;
 
 /** Makes the folder that shall hold the database. StartError where that is not possible. */
 export function prepareFolder(path: string): void {
@@ -32,9 +32,8 @@ export function prepareFolder(path: string): void {
 }
 
 /**
- * The one writing connection. A commit writes the log; `ledger/log-sync.ts` makes it durable before
- * anybody is answered. The mode is asserted because a build or a pragma typo (OFF) would lose the
- * last payments silently on power loss.
+ * The one writing connection. A commit is on disk when COMMIT returns (WAL, synchronous=FULL),
+ * asserted because a build or a pragma typo would lose the last payments silently on power loss.
  */
 export function openWriter(path: string): Database {
   const db = openFile(path, {});
@@ -42,9 +41,9 @@ export function openWriter(path: string): Database {
   if (db.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
     throw new StartError(`${path}: this file system cannot hold a write-ahead log`);
   }
-  db.pragma('synchronous = NORMAL');
-  if (db.pragma('synchronous', { simple: true }) !== SYNCHRONOUS_NORMAL) {
-    throw new Error('synchronous=NORMAL was not accepted by SQLite');
+  db.pragma('synchronous = FULL');
+  if (db.pragma('synchronous', { simple: true }) !== SYNCHRONOUS_FULL) {
+    throw new Error('synchronous=FULL was not accepted by SQLite');
   }
   db.pragma('foreign_keys = ON');
   db.pragma('trusted_schema = OFF');

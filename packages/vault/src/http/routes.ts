@@ -8,11 +8,6 @@ import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 
 /** Every route, each group with its own authentication. */
 export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
-  // Nobody is shown what a power cut could still take back.
-  app.addHook('preHandler', (request, _reply, done) => {
-    if (request.method === 'GET') parts.engine.whenDurable(done);
-    else done();
-  });
   await app.register(healthRoutes, parts);
   await app.register(internalRoutes, { ...parts, prefix: '/internal' });
   await app.register(operatorAgentRoutes, parts);

@@ -1,18 +1,8 @@
 /**
  * The ledger's only writer. Commands that arrive together are applied in one transaction and all
- * answered after its one durable commit; nothing is answered before.
+ * answered after its one durable COMMIT; nothing is answered before.
  *
- *   execute ▸ queue (bounded) ▸ batch ▸ BEGIN IMMEDIATE ▸ decide + apply each ▸ COMMIT ▸ sync ▸ answers
- *
- *          ┌────────────────────── queue empty ───────────────────────┐
- *          ▼                                                          │
- *        idle ──command──▶ scheduled ──COMMIT──▶ syncing ──on disk──▶ answered
- *                            │    ▲                 ▲                 │
- *                 lock held  ▼    │ retry           └── more waiting ─┘ (via scheduled)
- *                          locked_out
- *
- * COMMIT writes the log; the sync that makes it durable runs beside the event loop, which reads the
- * next requests meanwhile. The next batch begins after it, so at most one is not yet durable.
+ *   execute ▸ queue (bounded) ▸ batch ▸ BEGIN IMMEDIATE ▸ decide + apply each ▸ COMMIT ▸ answers
  *
  * A command that fails by a defect of ours undoes its batch, whose commands are then applied one
  * by one, so that it fails alone. (A savepoint around each command would do the same and make
@@ -26,7 +16,6 @@ import { type Refusal, refuse } from '../errors.ts';
 import type { Command, Heartbeat, Prolong } from './command.ts';
 import { decide } from './decide.ts';
 import { classify, type Phase } from './failure.ts';
-import type { LogSync } from './log-sync.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
 import type { LedgerStore } from './store.ts';
 
@@ -49,8 +38,6 @@ export interface EngineDeps {
   /** The ledger's time, Unix ms. */
   readonly now: () => number;
   readonly log: Logger;
-  /** Makes durable what was committed; see `log-sync.ts`. */
-  readonly sync: LogSync['sync'];
   /** Ends the process after a commit whose outcome is unknown. Must not return in production. */
   readonly exit: (code: number) => void;
 }
@@ -65,14 +52,13 @@ interface Waiting {
 export class LedgerEngine {
   readonly #deps: EngineDeps;
   #queue: Waiting[] = [];
-  #mode: 'idle' | 'scheduled' | 'locked_out' | 'syncing' = 'idle';
+  #scheduled = false;
   #busySinceMs: number | null = null;
   /** Commands at the front of the queue that get a transaction each. */
   #oneByOne = 0;
   #storage: StorageState = { state: 'ok' };
   #closing = false;
   #onIdle: (() => void) | null = null;
-  #onDurable: (() => void)[] = [];
 
   constructor(deps: EngineDeps) {
     this.#deps = deps;
@@ -103,16 +89,10 @@ export class LedgerEngine {
     return this.#enqueue(command);
   }
 
-  /** Calls back when everything that a reader can see is durable: at once, or after the sync. */
-  whenDurable(done: () => void): void {
-    if (this.#mode === 'syncing') this.#onDurable.push(done);
-    else done();
-  }
-
   /** Refuses what comes from now on, finishes what waits, closes the database. */
   async close(): Promise<void> {
     this.#closing = true;
-    if (this.#mode !== 'idle') {
+    if (this.#queue.length > 0 || this.#scheduled) {
       await new Promise<void>((resolve) => {
         this.#onIdle = resolve;
       });
@@ -132,20 +112,21 @@ export class LedgerEngine {
   #enqueue<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     return new Promise((resolve) => {
       this.#queue.push({ command, answer: resolve as (outcome: Outcome) => void });
-      if (this.#mode === 'idle') this.#schedule();
+      this.#schedule();
     });
   }
 
   /** After this turn of the event loop, so that all requests that it read share one commit. */
   #schedule(): void {
-    this.#mode = 'scheduled';
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     setImmediate(() => this.#runBatch());
   }
 
   #runBatch(): void {
+    this.#scheduled = false;
     const batch = this.#queue.splice(0, this.#oneByOne > 0 ? 1 : BATCH_MAX);
     const outcomes: Outcome[] = [];
-    let changed = false;
     let phase: Phase = 'begin';
     const { store } = this.#deps;
     try {
@@ -154,40 +135,17 @@ export class LedgerEngine {
       const now = Math.max(this.#deps.now(), store.ledgerMs);
       for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
       phase = 'commit';
-      changed = store.commit(now);
+      store.commit(now);
     } catch (error) {
       this.#failBatch(batch, error, phase);
+      this.#continue();
       return;
     }
     this.#busySinceMs = null;
     if (this.#oneByOne > 0) this.#oneByOne--;
-    if (!changed) {
-      this.#finish(batch, outcomes);
-      return;
-    }
-    this.#mode = 'syncing';
-    this.#deps.sync((error) => {
-      if (error === null) this.#finish(batch, outcomes);
-      else this.#failBatch(batch, error, 'sync');
-    });
-  }
-
-  #finish(batch: Waiting[], outcomes: Outcome[]): void {
     if (this.#storage.state === 'failing') this.#recovered();
     for (const [index, { answer }] of batch.entries()) answer(outcomes[index]!);
-    this.#next();
-  }
-
-  #next(): void {
-    const readers = this.#onDurable;
-    this.#onDurable = [];
-    if (this.#queue.length > 0) {
-      this.#schedule();
-    } else {
-      this.#mode = 'idle';
-      this.#onIdle?.();
-    }
-    for (const done of readers) done();
+    this.#continue();
   }
 
   #applyOne(command: Command, now: number): Outcome {
@@ -206,20 +164,20 @@ export class LedgerEngine {
         this.#busySinceMs ??= now();
         if (now() - this.#busySinceMs < BUSY_WAIT_MAX_MS) {
           this.#queue.unshift(...batch);
-          this.#mode = 'locked_out';
-          setTimeout(() => this.#runBatch(), BUSY_RETRY_MS);
           return;
         }
-        this.#fail(batch, 'another process keeps the database locked');
-        break;
+        this.#fail('another process keeps the database locked');
+        answerAll(batch, storageRefusal('another process keeps the database locked'));
+        return;
       case 'refused':
-        this.#fail(batch, failure.reason);
-        break;
+        this.#fail(failure.reason);
+        answerAll(batch, storageRefusal(failure.reason));
+        return;
       case 'defect':
         if (batch.length > 1) {
           this.#queue.unshift(...batch);
           this.#oneByOne = batch.length;
-          break;
+          return;
         }
         this.#oneByOne = Math.max(0, this.#oneByOne - 1);
         log.error(
@@ -227,25 +185,42 @@ export class LedgerEngine {
           'a command failed and was undone; no money moved',
         );
         answerAll(batch, undone());
-        break;
+        return;
       case 'unknown':
         log.fatal(
           { err: error, commands: batch.length },
           'the outcome of a commit is unknown: ending the process so that the next one reads the disk; callers retry with the same ids',
         );
-        answerAll(batch, outcomeUnknown(failure.reason));
-        this.#fail([], failure.reason);
+        this.#fail(failure.reason);
+        answerAll(
+          batch,
+          refuse(
+            'outcome_unknown',
+            `${failure.reason}: it is not known whether this was applied; ask again with the same id`,
+          ),
+        );
         exit(1);
-        break;
+        return;
     }
-    this.#next();
   }
 
-  /** The disk cannot be written: what waits was promised nothing yet, and is refused. */
-  #fail(batch: Waiting[], reason: string): void {
+  #continue(): void {
+    if (this.#queue.length === 0) {
+      this.#onIdle?.();
+      return;
+    }
+    if (this.#busySinceMs === null) {
+      this.#schedule();
+      return;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setTimeout(() => this.#runBatch(), BUSY_RETRY_MS);
+  }
+
+  #fail(reason: string): void {
     const { log, now } = this.#deps;
     this.#busySinceMs = null;
-    this.#oneByOne = 0;
     if (this.#storage.state === 'ok') {
       log.error(
         { reason },
@@ -255,7 +230,8 @@ export class LedgerEngine {
     } else {
       this.#storage = { ...this.#storage, reason };
     }
-    const waiting = [...batch, ...this.#queue];
+    // What waits was promised nothing yet; probes come again by themselves.
+    const waiting = this.#queue;
     this.#queue = [];
     answerAll(waiting, storageRefusal(reason));
   }
@@ -275,12 +251,6 @@ function answerAll(batch: Waiting[], refusal: Refusal): void {
 
 const undone = (): Refusal =>
   refuse('internal_error', 'the command failed and was undone; nothing was changed');
-
-const outcomeUnknown = (reason: string): Refusal =>
-  refuse(
-    'outcome_unknown',
-    `${reason}: it is not known whether this was applied; ask again with the same id`,
-  );
 
 const storageRefusal = (reason: string): Refusal =>
   refuse('storage_unavailable', `${reason}; nothing was changed, try again later`);

@@ -7,10 +7,12 @@
  * Before COMMIT the outcome is certain: a transaction that was never committed is never applied.
  * At COMMIT it is certain only where SQLite says that the log could not be written: without its
  * last frame, whole and with the right checksum, recovery ignores the transaction. After any other
- * error there, and after a failed sync, the frames may or may not be on the disk, and memory and
+ * error there (a failed fsync above all) the frames may or may not be on the disk, and memory and
  * page cache may both be wrong: only reading the disk in a new process tells.
  */
-export type Phase = 'begin' | 'apply' | 'commit' | 'sync';
+import SqliteDatabase from 'better-sqlite3';
+
+export type Phase = 'begin' | 'apply' | 'commit';
 
 export type BatchFailure =
   /** Another process writes; nothing was begun. */
@@ -41,8 +43,6 @@ export function classify(error: unknown, phase: Phase): BatchFailure {
   const code = codeOf(error);
   const reason = reasonOf(error);
   if (phase === 'begin' && code.startsWith('SQLITE_BUSY')) return { kind: 'busy' };
-  if (phase === 'sync')
-    return { kind: 'unknown', reason: `the log could not be synced (${code || String(error)})` };
   if (phase === 'commit' && !CERTAIN_AT_COMMIT.some((prefix) => code.startsWith(prefix))) {
     return { kind: 'unknown', reason: reason ?? String(error) };
   }
@@ -57,6 +57,5 @@ function reasonOf(error: unknown): string | null {
 }
 
 function codeOf(error: unknown): string {
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? code : '';
+  return error instanceof SqliteDatabase.SqliteError ? error.code : '';
 }

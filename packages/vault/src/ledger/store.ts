@@ -73,18 +73,16 @@ export class LedgerStore {
     this.#merge(effects, staged, now);
   }
 
-  /** True where something was changed: it is durable after the next sync of the log. */
-  commit(now: number): boolean {
-    const changed = this.#changed;
-    if (changed) this.#flush(now);
+  /** Durable when it returns. A batch without changes costs no write. */
+  commit(now: number): void {
+    if (this.#changed) this.#flush(now);
     this.#sql.commit.run();
-    if (changed) this.#ledgerMs = now;
+    if (this.#changed) this.#ledgerMs = now;
     this.#changed = false;
     this.#dirtyAccounts.clear();
     this.#dirtyHeads.clear();
     this.#dirtyBuckets.clear();
     this.#cache.bound();
-    return changed;
   }
 
   /** Gives up the batch: ends its transaction if SQLite has not, and forgets what memory held. */

@@ -10,7 +10,6 @@ import { migrate } from '../../src/db/migrate.ts';
 import { openWriter } from '../../src/db/open.ts';
 import { isRefusal } from '../../src/errors.ts';
 import { type EngineStore, LedgerEngine } from '../../src/ledger/engine.ts';
-import type { LogSync } from '../../src/ledger/log-sync.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
 import {
   asCore,
@@ -160,10 +159,7 @@ describe('a full disk', () => {
 });
 
 /** A ledger whose engine drives a store that a test may break. */
-function brokenLedger(
-  breakStore: (store: EngineStore) => Partial<EngineStore>,
-  sync: LogSync['sync'] = (done) => setImmediate(done, null),
-) {
+function brokenLedger(breakStore: (store: EngineStore) => Partial<EngineStore>) {
   const path = join(temporaryFolder(), 'vault.db');
   const db = openWriter(path);
   migrate(db);
@@ -187,7 +183,6 @@ function brokenLedger(
     ) as EngineStore,
     now: () => START_MS,
     log: pino({ level: 'silent' }),
-    sync,
     exit: (code) => exits.push(code),
   });
   const newId = createIdSource(() => START_MS, randomBytes);
@@ -195,10 +190,6 @@ function brokenLedger(
     engine.execute({ kind: 'release', reservationId: newId('reservation'), reason: null });
   return { path, db, engine, exits, release, newId };
 }
-
-const turns = async () => {
-  for (let n = 0; n < 5; n++) await new Promise((resolve) => setImmediate(resolve));
-};
 
 const sqlError = (code: string) => new SqliteDatabase.SqliteError(`test: ${code}`, code);
 
@@ -223,9 +214,8 @@ describe('a commit that fails', () => {
       const commit = store.commit;
       return {
         commit: (now) => {
-          const changed = commit(now);
+          commit(now);
           if (fail) throw sqlError('SQLITE_IOERR_FSYNC');
-          return changed;
         },
       };
     });
@@ -254,7 +244,7 @@ describe('a commit that fails', () => {
               store.abandon();
               throw sqlError(code);
             }
-            return commit(now);
+            commit(now);
           },
         };
       });
@@ -293,57 +283,6 @@ describe('a commit that fails', () => {
     expect(exits).toEqual([]);
     db.close();
     expect(verifyFile(path).counts.reservations).toBe(0);
-  });
-});
-
-describe('a commit that is not yet on the disk', () => {
-  test('answers nobody, shows nothing, and lets nothing else be applied', async () => {
-    const syncs: ((error: Error | null) => void)[] = [];
-    const { engine, release, db } = brokenLedger(
-      () => ({}),
-      (done) => syncs.push(done),
-    );
-    const order: string[] = [];
-    const first = release().then(() => order.push('first'));
-    await turns();
-    const second = release().then(() => order.push('second'));
-    engine.whenDurable(() => order.push('reader'));
-    await turns();
-    expect([order, syncs.length]).toEqual([[], 1]);
-    syncs[0]!(null);
-    await first;
-    await turns();
-    expect([order, syncs.length]).toEqual([['reader', 'first'], 2]);
-    syncs[1]!(null);
-    await second;
-    db.close();
-  });
-
-  test('and cannot be brought there has an unknown outcome: the process ends', async () => {
-    const { exits, release, path, db } = brokenLedger(
-      () => ({}),
-      (done) => done(Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO' })),
-    );
-    const outcome = await release();
-    expect(isRefusal(outcome) && outcome.refused).toBe('outcome_unknown');
-    expect(exits).toEqual([1]);
-    db.close();
-    expect(verifyFile(path).findings).toEqual([]);
-  });
-
-  test('of a batch that changed nothing needs no sync', async () => {
-    let syncs = 0;
-    const { engine, db, newId } = brokenLedger(
-      () => ({}),
-      (done) => {
-        syncs++;
-        done(null);
-      },
-    );
-    const id = newId('reservation');
-    await engine.execute({ kind: 'extend', reservationId: id, holdMs: 1 });
-    expect(syncs).toBe(0);
-    db.close();
   });
 });
 
