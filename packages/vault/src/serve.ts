@@ -23,6 +23,10 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
     exit: (code) => process.exit(code),
   });
   stopOnSignals(vault, log);
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'vault ends by a defect; everything acknowledged is on disk');
+    process.exit(1);
+  });
   // Before the first request: what was open when the vault went away gets more time.
   await vault.keeper.start();
   const address = await listen(vault, config.host, config.port);

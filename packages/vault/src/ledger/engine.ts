@@ -221,6 +221,7 @@ export class LedgerEngine {
   #fail(reason: string): void {
     const { log, now } = this.#deps;
     this.#busySinceMs = null;
+    this.#oneByOne = 0;
     if (this.#storage.state === 'ok') {
       log.error(
         { reason },

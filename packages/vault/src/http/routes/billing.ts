@@ -5,18 +5,15 @@ import {
   extendAnswerSchema,
   extendRequestSchema,
   HOLD_SECS_DEFAULT,
-  idSchema,
   type Msat,
   releaseAnswerSchema,
   releaseRequestSchema,
-  reservationListSchema,
-  reservationSchema,
   reserveAnswerSchema,
   reserveRequestSchema,
   settleAnswerSchema,
   settleRequestSchema,
 } from '@arbstr/shared';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { tokenHash } from '../../agent/token.ts';
 import { refuse } from '../../errors.ts';
 import type { Reserve, Settle } from '../../ledger/command.ts';
@@ -25,17 +22,15 @@ import type { Usage } from '../../reservation/reservation.ts';
 import type { App } from '../app-type.ts';
 import { requireInternal } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
-import { HOLDS_PAGE_MAX, INTERNAL_BODY_BYTES_MAX, PAGE_MAX } from '../limits.ts';
-import { decodeCursor, encodeCursor, limitSchema, pageBody } from '../page.ts';
+import { INTERNAL_BODY_BYTES_MAX } from '../limits.ts';
 import type { VaultParts } from '../parts.ts';
 import { refusals } from '../schemas.ts';
 
 const TAGS = ['internal'];
 const SECURITY = [{ internal: [] }];
-const RESERVATION_ID = /^rsv_[0-9A-Z]{26}$/;
 
-export async function internalRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, reservations, time, newId } = parts;
+export async function billingRoutes(app: App, parts: VaultParts): Promise<void> {
+  const { engine, agents, time, newId } = parts;
   app.addHook('onRequest', requireInternal(parts.config.internalToken));
   const bodyLimit = INTERNAL_BODY_BYTES_MAX;
 
@@ -176,51 +171,6 @@ export async function internalRoutes(app: App, parts: VaultParts): Promise<void>
           holdMs: expires_in_secs * 1000,
         }),
       );
-    },
-  );
-
-  app.get(
-    '/reservations/:id',
-    {
-      schema: {
-        summary: 'State and amounts of a reservation',
-        tags: TAGS,
-        security: SECURITY,
-        params: z.object({ id: idSchema('reservation') }),
-        response: { 200: reservationSchema, ...refusals('unauthorized', 'not_found') },
-      },
-    },
-    async (request, reply) => {
-      const reservation = reservations.find(request.params.id);
-      if (!reservation) return sendRefusal(reply, refuse('not_found', 'no such reservation'));
-      return reply.send(reservation);
-    },
-  );
-
-  app.get(
-    '/reservations',
-    {
-      schema: {
-        summary: 'Open holds, of one core or of all',
-        tags: TAGS,
-        security: SECURITY,
-        querystring: z.strictObject({
-          core_id: z.string().min(1).max(256).optional(),
-          state: z.literal('held', { error: 'only held can be listed' }).default('held'),
-          cursor: z.string().max(200).optional(),
-          limit: limitSchema(HOLDS_PAGE_MAX, PAGE_MAX),
-        }),
-        response: { 200: reservationListSchema, ...refusals('unauthorized', 'invalid_cursor') },
-      },
-    },
-    async (request, reply) => {
-      const { core_id, cursor, limit } = request.query;
-      const after = cursor === undefined ? '' : decodeCursor('holds', cursor, RESERVATION_ID);
-      const found = reservations.openHolds(core_id ?? null, after, limit + 1);
-      const items = found.slice(0, limit);
-      const next =
-        found.length > limit ? encodeCursor('holds', items.at(-1)!.reservation_id) : null;
-      return reply.send(pageBody('reservations', { items, next }));
     },
   );
 }
