@@ -1,9 +1,9 @@
 /**
- * The ledger's tables and what is cached of them: applies effects and makes them durable.
+ * The ledger's tables and what is cached of them: applies effects and commits them.
  *
- * One batch: begin ▸ effects × n ▸ commit. What several commands of a batch
- * change again and again (balances, chain heads, spend buckets, the clock) is written once, before
- * COMMIT.
+ * One batch: begin ▸ effects × n ▸ commit, or abandon. Rows go to SQLite at once; what several
+ * commands of a batch change again and again (balances, chain heads, spend buckets, the clock) is
+ * changed in memory and written once, before COMMIT.
  */
 import type { Database } from 'better-sqlite3';
 import type { Seal } from '../audit/seal.ts';
@@ -14,19 +14,11 @@ import type {
 } from '../reservation/reservation.ts';
 import { availableName, heldName, SHARED_ACCOUNTS } from './account.ts';
 import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
-import type { Audit, Effect, InsertAgent } from './effect.ts';
+import type { Audit, Effect, Spend, Transfer } from './effect.ts';
 import { reservationOf } from './rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import type { LedgerView } from './view.ts';
-
-/** What the rows of one command came to; memory takes it over when all of them are written. */
-interface Staged {
-  transfers: number;
-  readonly heads: Map<number, { seq: number; hash: string }>;
-  /** Chains that begin with this command: memory must not know them before it has succeeded. */
-  readonly newChains: Map<number, string>;
-}
 
 export class LedgerStore {
   readonly view: LedgerView;
@@ -39,6 +31,8 @@ export class LedgerStore {
   readonly #dirtyAccounts = new Set<CachedAccount>();
   readonly #dirtyHeads = new Set<ChainHead>();
   readonly #dirtyBuckets = new Map<string, { agentNo: number; bucket: SpendBucket }>();
+  /** Transfers that no audit row has named yet. */
+  #unsealed: number[] = [];
   /** Something in this batch must reach the disk. */
   #changed = false;
   #lastTransferId = 0;
@@ -68,9 +62,9 @@ export class LedgerStore {
 
   /** Applies one command's effects. Where it throws, the batch must be abandoned. */
   apply(effects: readonly Effect[], now: number): void {
-    const staged: Staged = { transfers: 0, heads: new Map(), newChains: new Map() };
-    this.#write(effects, staged, now);
-    this.#merge(effects, staged, now);
+    this.#changed = true;
+    for (const effect of effects) this.#applyOne(effect, now);
+    if (this.#unsealed.length > 0) throw new Error('a transfer without an audit row');
   }
 
   /** Durable when it returns. A batch without changes costs no write. */
@@ -89,6 +83,7 @@ export class LedgerStore {
   abandon(): void {
     this.#loaded = false;
     this.#changed = false;
+    this.#unsealed = [];
     this.#cache.clear();
     this.#dirtyAccounts.clear();
     this.#dirtyHeads.clear();
@@ -106,120 +101,94 @@ export class LedgerStore {
     this.#loaded = true;
   }
 
-  #write(effects: readonly Effect[], staged: Staged, now: number): void {
+  #applyOne(effect: Effect, now: number): void {
     const sql = this.#sql;
-    // Transfers that no audit row has named yet.
-    let unsealed: number[] = [];
-    for (const effect of effects) {
-      switch (effect.effect) {
-        case 'transfer': {
-          // Throws where an account does not exist, as a foreign key would.
-          this.#cache.account(effect.debit);
-          this.#cache.account(effect.credit);
-          const id = this.#lastTransferId + ++staged.transfers;
-          const { debit, credit, amount, kind, ref } = effect;
-          sql.insertTransfer.run(id, now, debit, credit, amount, kind, ref);
-          unsealed.push(id);
-          break;
-        }
-        case 'insert_reservation':
-          this.#insertReservation(effect.reservation);
-          break;
-        case 'end_reservation':
-          this.#endReservation(effect.from, effect.reservation);
-          break;
-        case 'move_expiry':
-          changedOne(sql.moveExpiry.run(effect.reservation.expiresAt, effect.reservation.id));
-          break;
-        case 'audit':
-          this.#insertAudit(effect, unsealed, staged, now);
-          unsealed = [];
-          break;
-        case 'insert_agent':
-          this.#insertAgent(effect);
-          staged.newChains.set(effect.no, effect.id);
-          break;
-        case 'insert_token': {
-          const { id, agentNo, hash, scopes, createdAt, expiresAt } = effect;
-          sql.insertToken.run(id, agentNo, hash, scopes.join(' '), createdAt, expiresAt);
-          break;
-        }
-        case 'insert_policy': {
-          const { id, version, maxTransactionMsat, dailyLimitMsat, effectiveFrom } = effect.policy;
-          sql.insertPolicy.run(
-            id,
-            effect.agentNo,
-            version,
-            maxTransactionMsat,
-            dailyLimitMsat,
-            effectiveFrom,
-          );
-          break;
-        }
-        case 'disable_agent':
-          changedOne(sql.disableAgent.run(effect.at, effect.agentNo));
-          break;
-        case 'remember_answer':
-          sql.insertAnswer.run(
-            effect.replayKey.key,
-            effect.replayKey.fingerprint,
-            effect.answer,
-            now,
-          );
-          break;
-        case 'forget_answers':
-          sql.deleteOldAnswers.run(effect.before, effect.max);
-          break;
-        case 'spend':
-        case 'beat':
-          break;
+    switch (effect.effect) {
+      case 'transfer':
+        this.#transfer(effect, now);
+        return;
+      case 'audit':
+        this.#audit(effect, now);
+        return;
+      case 'insert_reservation':
+        this.#insertReservation(effect.reservation);
+        this.#cache.keepReservation(effect.reservation);
+        return;
+      case 'end_reservation':
+        this.#endReservation(effect.from, effect.reservation);
+        this.#cache.keepReservation(effect.reservation);
+        return;
+      case 'move_expiry':
+        changedOne(sql.moveExpiry.run(effect.reservation.expiresAt, effect.reservation.id));
+        this.#cache.keepReservation(effect.reservation);
+        return;
+      case 'spend':
+        this.#spend(effect, minuteOf(now));
+        return;
+      case 'insert_agent':
+        sql.insertAgent.run(effect.no, effect.id, effect.name, effect.metadata, effect.createdAt);
+        sql.insertAccount.run(effect.availableId, availableName(effect.id));
+        sql.insertAccount.run(effect.heldId, heldName(effect.id));
+        return;
+      case 'insert_token': {
+        const { id, agentNo, hash, scopes, createdAt, expiresAt } = effect;
+        sql.insertToken.run(id, agentNo, hash, scopes.join(' '), createdAt, expiresAt);
+        return;
       }
+      case 'insert_policy': {
+        const { policy, agentNo } = effect;
+        const { maxTransactionMsat, dailyLimitMsat, effectiveFrom } = policy;
+        const limits = [maxTransactionMsat, dailyLimitMsat] as const;
+        sql.insertPolicy.run(policy.id, agentNo, policy.version, ...limits, effectiveFrom);
+        this.#cache.agent(agentNo).policy = policy;
+        return;
+      }
+      case 'disable_agent':
+        changedOne(sql.disableAgent.run(effect.at, effect.agentNo));
+        this.#cache.agent(effect.agentNo).disabledAt = effect.at;
+        return;
+      case 'remember_answer': {
+        const { key, fingerprint } = effect.replayKey;
+        sql.insertAnswer.run(key, fingerprint, effect.answer, now);
+        return;
+      }
+      case 'forget_answers':
+        sql.deleteOldAnswers.run(effect.before, effect.max);
+        return;
+      case 'beat':
+        return;
     }
-    if (unsealed.length > 0) throw new Error('a transfer without an audit row');
   }
 
-  #merge(effects: readonly Effect[], staged: Staged, now: number): void {
-    const cache = this.#cache;
-    this.#changed = true;
-    this.#lastTransferId += staged.transfers;
-    for (const [chain, { seq, hash }] of staged.heads) {
-      const head = cache.head(chain);
-      head.seq = seq;
-      head.hash = hash;
-      this.#dirtyHeads.add(head);
-    }
-    for (const effect of effects) {
-      switch (effect.effect) {
-        case 'transfer': {
-          const debit = cache.account(effect.debit);
-          const credit = cache.account(effect.credit);
-          debit.balance -= effect.amount;
-          credit.balance += effect.amount;
-          this.#dirtyAccounts.add(debit).add(credit);
-          break;
-        }
-        case 'spend': {
-          const { agentNo, minute, amount } = effect;
-          const bucket = cache.window(agentNo, minuteOf(now)).add(minute, amount, minuteOf(now));
-          if (bucket) this.#dirtyBuckets.set(`${agentNo}:${minute}`, { agentNo, bucket });
-          break;
-        }
-        case 'insert_reservation':
-        case 'end_reservation':
-        case 'move_expiry':
-          cache.keepReservation(effect.reservation);
-          break;
-        case 'insert_policy':
-          cache.agent(effect.agentNo).policy = effect.policy;
-          break;
-        case 'disable_agent':
-          cache.agent(effect.agentNo).disabledAt = effect.at;
-          break;
-        default:
-          // The rest is read from disk when it is asked for.
-          break;
-      }
-    }
+  #transfer({ debit, credit, amount, kind, ref }: Transfer, now: number): void {
+    // Throws where an account does not exist, as a foreign key would.
+    const from = this.#cache.account(debit);
+    const to = this.#cache.account(credit);
+    const id = ++this.#lastTransferId;
+    this.#sql.insertTransfer.run(id, now, debit, credit, amount, kind, ref);
+    from.balance -= amount;
+    to.balance += amount;
+    this.#dirtyAccounts.add(from).add(to);
+    this.#unsealed.push(id);
+  }
+
+  /** One row that seals the transfers before it into the agent's chain. */
+  #audit({ chain, action, facts }: Audit, now: number): void {
+    const head = this.#cache.head(chain);
+    const transfers = this.#unsealed;
+    const text = JSON.stringify(transfers.length === 0 ? facts : { ...facts, transfers });
+    const seq = head.seq + 1;
+    const hash = this.#seal.row(head.hash, head.name, seq, now, action, text);
+    this.#sql.insertAudit.run(chain, seq, now, action, text, hash);
+    head.seq = seq;
+    head.hash = hash;
+    this.#dirtyHeads.add(head);
+    this.#unsealed = [];
+  }
+
+  #spend({ agentNo, minute, amount }: Spend, nowMinute: number): void {
+    const bucket = this.#cache.window(agentNo, nowMinute).add(minute, amount, nowMinute);
+    if (bucket) this.#dirtyBuckets.set(`${agentNo}:${minute}`, { agentNo, bucket });
   }
 
   #flush(now: number): void {
@@ -232,29 +201,7 @@ export class LedgerStore {
     sql.upsertClock.run(now, this.#seal.clock(now));
   }
 
-  #insertAgent(agent: InsertAgent): void {
-    const sql = this.#sql;
-    sql.insertAgent.run(agent.no, agent.id, agent.name, agent.metadata, agent.createdAt);
-    sql.insertAccount.run(agent.availableId, availableName(agent.id));
-    sql.insertAccount.run(agent.heldId, heldName(agent.id));
-  }
-
-  #insertAudit(audit: Audit, transfers: number[], staged: Staged, now: number): void {
-    const newName = staged.newChains.get(audit.chain);
-    const head =
-      newName === undefined ? this.#cache.head(audit.chain) : { name: newName, seq: 0, hash: '' };
-    const previous = staged.heads.get(audit.chain) ?? head;
-    const seq = previous.seq + 1;
-    const facts = JSON.stringify(
-      transfers.length === 0 ? audit.facts : { ...audit.facts, transfers },
-    );
-    const hash = this.#seal.row(previous.hash, head.name, seq, now, audit.action, facts);
-    this.#sql.insertAudit.run(audit.chain, seq, now, audit.action, facts, hash);
-    staged.heads.set(audit.chain, { seq, hash });
-  }
-
-  #insertReservation(reservation: StoredReservation): void {
-    const r = reservation;
+  #insertReservation(r: StoredReservation): void {
     const byCorrelation = r.byCorrelation ? 1 : 0;
     if (r.state === 'held') {
       this.#sql.insertHold.run(
