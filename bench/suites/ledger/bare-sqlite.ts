@@ -9,6 +9,7 @@ const ACCOUNTS = 16;
 
 export function openBareSqlite(path: string): () => () => Promise<void> {
   const db = openWriter(path);
+  db.pragma('synchronous = FULL');
   db.exec(`
     CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL) STRICT;
     CREATE TABLE transfers (

@@ -1,16 +1,12 @@
-/** The engine as the vault composes it, with one funded agent. */
+/** The engine of a vault that does not listen, with one funded agent. */
 import { randomBytes } from 'node:crypto';
 import { createIdSource, msat } from '../../../packages/shared/src/index.ts';
 import { newAgentToken, tokenHash } from '../../../packages/vault/src/agent/token.ts';
-import { createSeal } from '../../../packages/vault/src/audit/seal.ts';
-import { migrate } from '../../../packages/vault/src/db/migrate.ts';
-import { openWriter } from '../../../packages/vault/src/db/open.ts';
 import { isRefusal } from '../../../packages/vault/src/errors.ts';
 import type { Command } from '../../../packages/vault/src/ledger/command.ts';
-import { LedgerEngine } from '../../../packages/vault/src/ledger/engine.ts';
-import { openLedger } from '../../../packages/vault/src/ledger/open-ledger.ts';
+import { createVault, type VaultDeps } from '../../../packages/vault/src/vault.ts';
 
-type Log = ConstructorParameters<typeof LedgerEngine>[0]['log'];
+const SECRET = 'bench'.repeat(8);
 
 const DEPOSIT = msat(1_000_000_000_000);
 const HELD = msat(2_500);
@@ -19,12 +15,20 @@ const MODEL = 'gpt-4o-mini';
 
 /** Resolves with a function that executes the next command: a reserve and its settle in turns. */
 export async function openEngine(path: string): Promise<() => () => Promise<void>> {
-  const db = openWriter(path);
-  migrate(db);
   const newId = createIdSource(Date.now, randomBytes);
-  const { store } = openLedger(db, createSeal(null), newId('ledgerEpoch'), Date.now());
-  const log = { error: fail, fatal: fail, warn() {}, info() {} } as unknown as Log;
-  const engine = new LedgerEngine({ store, now: Date.now, log, exit: fail });
+  const log = { error: fail, fatal: fail, warn() {}, info() {} } as unknown as VaultDeps['log'];
+  const { engine } = await createVault(
+    {
+      adminToken: SECRET,
+      internalToken: SECRET,
+      host: '127.0.0.1',
+      port: 0,
+      logLevel: 'silent',
+      databasePath: path,
+      auditKey: null,
+    },
+    { clock: { now: Date.now }, randomBytes, log, exit: fail },
+  );
 
   async function execute(command: Command): Promise<void> {
     const outcome = await engine.execute(command);
