@@ -27,7 +27,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       databasePath: path,
       auditKey: null,
     },
-    { clock: { now: Date.now }, randomBytes, log, exit: fail },
+    { clock: { now: Date.now, elapsed: () => performance.now() }, randomBytes, log, exit: fail },
   );
 
   async function execute(command: Command): Promise<void> {
