@@ -27,7 +27,13 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       databasePath: path,
       auditKey: null,
     },
-    { clock: { now: Date.now, elapsed: () => performance.now() }, randomBytes, log, exit: fail },
+    {
+      clock: { now: Date.now, elapsed: () => Math.floor(performance.now()) },
+      randomBytes,
+      log,
+      requestLog: log,
+      exit: fail,
+    },
   );
 
   async function execute(command: Command): Promise<void> {
