@@ -23,6 +23,8 @@ import type { LedgerStore } from './store.ts';
 export const QUEUE_MAX = 4_096;
 /** Commands in one transaction: bounds how long the first waits for the last. */
 const BATCH_MAX = 512;
+/** Turns of the event loop that a batch may grow: bounds how long its first command waits. */
+const GATHER_TURNS_MAX = 8;
 /** Another process may hold the write lock for a moment (an operator's shell). */
 const BUSY_RETRY_MS = 20;
 const BUSY_WAIT_MAX_MS = 5_000;
@@ -116,11 +118,25 @@ export class LedgerEngine {
     });
   }
 
-  /** After this turn of the event loop, so that all requests that it read share one commit. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#runBatch());
+    this.#gather(0, 1);
+  }
+
+  /**
+   * Lets the event loop turn while each turn brings more commands, so that all requests that are on
+   * their way share one commit. A turn that brings none ends it: nobody waits for nobody.
+   */
+  #gather(before: number, turn: number): void {
+    setImmediate(() => {
+      const waiting = this.#queue.length;
+      if (waiting > before && waiting < BATCH_MAX && turn < GATHER_TURNS_MAX) {
+        this.#gather(waiting, turn + 1);
+      } else {
+        this.#runBatch();
+      }
+    });
   }
 
   #runBatch(): void {

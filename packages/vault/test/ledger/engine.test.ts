@@ -73,6 +73,22 @@ test('commands that arrive together share one commit', async () => {
   expect(walPages(vault) - before - alone).toBeLessThan(64 * alone * 0.25);
 });
 
+test('commands that follow each other closely share one commit', async () => {
+  const vault = await openVault();
+  const agent = await fundedAgent(vault);
+  const ids = [await held(vault, agent), await held(vault, agent), await held(vault, agent)];
+  const before = walPages(vault);
+  await settle(vault, await held(vault, agent), 1);
+  const two = walPages(vault) - before;
+  const releases: Promise<unknown>[] = [];
+  for (const reservationId of ids) {
+    releases.push(vault.engine.execute({ kind: 'release', reservationId, reason: null }));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(releases);
+  expect(walPages(vault) - before - two).toBeLessThan(two);
+});
+
 test('a refused reserve writes nothing at all', async () => {
   const vault = await openVault();
   const agent = await fundedAgent(vault, { amount: 10 });
