@@ -177,7 +177,7 @@ describe('while the provider works', () => {
     await until(() => client.text !== '');
     process.kill(gated.stack.core.pid, 'SIGTERM');
     await until(async () => (await healthOf(gated.stack)).draining === true);
-    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    await new Promise((resolve) => setTimeout(resolve, 2_000));
     const killedAtMs = Date.now();
     await restartCore(gated);
     const sent = gated.callsOf(id)[0]!.chunksSent;

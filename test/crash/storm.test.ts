@@ -50,6 +50,8 @@ const killsMs: number[] = [];
 const spoiled = new Set<string>();
 /** Core has journaled the end of a request this long after its caller has gone. */
 const ENDED_AFTER_MS = 3_000;
+/** For which a core that waits for a busy disk may write no checkpoint, and deliver nothing. */
+const STALL_MS = 3_000;
 
 let gated: Gated;
 
@@ -220,13 +222,23 @@ function billOf(asked: Asked): Bill {
   const sent = Math.max(...calls.map(({ chunksSent }) => chunksSent));
   const most = (promptTokens + Math.max(sent, WORDS_MAX) + 64) * BETA_RATE;
   const killedMs = killsMs.find((ms) => ms >= asked.fromMs && ms <= asked.toMs + ENDED_AFTER_MS);
+  const why = JSON.stringify({
+    ending,
+    tokens: countTokens(client.text),
+    sent: calls.map(({ state, chunksSent }) => `${state} ${chunksSent}`),
+    spoiled: spoiled.has(client.id),
+    // Before core was killed, ms.
+    asked: killedMs && killedMs - asked.fromMs,
+    ended: killedMs && killedMs - asked.toMs,
+    lastRead: killedMs && killedMs - (client.progress.at(-1)?.atMs ?? 0),
+  });
   if (client.text === '') {
     const isSure = killedMs === undefined && !spoiled.has(client.id);
-    return [isSure ? promptCost() : 0, most];
+    return [isSure ? promptCost() : 0, most, why];
   }
   const delivered =
-    killedMs === undefined ? countTokens(client.text) : checkpointed(client, killedMs);
-  return [promptCost() + delivered * ALPHA_RATE, most];
+    killedMs === undefined ? countTokens(client.text) : checkpointed(client, killedMs, STALL_MS);
+  return [promptCost() + delivered * ALPHA_RATE, most, why];
 }
 
 /** What it says; a stream that broke with an error event says nothing, and bills what it delivered. */

@@ -7,8 +7,8 @@ import { until } from '../../support/process.ts';
 import type { Agent, Stack } from '../../support/stack.ts';
 import { type BookedReservation, readBooks } from './books.ts';
 
-/** Msat: exactly, or from … to. 0 = not charged. */
-export type Bill = number | readonly [min: number, max: number];
+/** Msat: exactly, or from … to (and why, for a failure's message). 0 = not charged. */
+export type Bill = number | readonly [min: number, max: number, why?: string];
 
 /** By correlation id. */
 export type Bills = Readonly<Record<string, Bill>>;
@@ -89,11 +89,11 @@ function expectBills(reservations: readonly BookedReservation[], bills: Bills): 
     if (amounts.length > 1) problems.push(`${correlationId}: billed more than once (${amounts})`);
   }
   for (const [correlationId, bill] of Object.entries(bills)) {
-    const [min, max] = typeof bill === 'number' ? [bill, bill] : bill;
+    const [min, max, why = ''] = typeof bill === 'number' ? [bill, bill] : bill;
     const billed = (charges.get(correlationId) ?? []).reduce((sum, amount) => sum + amount, 0);
     if (billed < min || billed > max) {
       const wanted = min === max ? String(min) : `${min} to ${max}`;
-      problems.push(`${correlationId}: billed ${billed}, should be ${wanted}`);
+      problems.push(`${correlationId}: billed ${billed}, should be ${wanted} ${why}`.trim());
     }
   }
   expect(problems).toEqual([]);
