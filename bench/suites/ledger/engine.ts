@@ -26,6 +26,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       logLevel: 'silent',
       databasePath: path,
       auditKey: null,
+      simulatedWalletScript: null,
     },
     {
       clock: { now: Date.now, elapsed: () => Math.floor(performance.now()) },

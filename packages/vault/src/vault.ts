@@ -16,8 +16,11 @@ import type { App } from './http/app-type.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
-import type { Clock, RandomBytes } from './ports.ts';
+import type { Clock, RandomBytes, Time } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
+import { faultScript } from './wallet/simulated/fault.ts';
+import { SimulatedWallet } from './wallet/simulated/simulated-wallet.ts';
+import type { Wallet } from './wallet/wallet.ts';
 import { Keeper } from './worker/keeper.ts';
 
 export interface VaultDeps {
@@ -34,6 +37,7 @@ export interface Vault {
   readonly app: App;
   readonly engine: LedgerEngine;
   readonly keeper: Keeper;
+  readonly wallet: Wallet;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -62,10 +66,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const time = new LedgerTime(clock, store.ledgerMs);
     const engine = new LedgerEngine({ store, now: time.now, log, exit: deps.exit });
     const keeper = new Keeper({ engine, time, log });
+    const wallet = openWallet(config, time, deps);
+    undo.push(() => wallet.close());
     const db = drizzle(reader);
     const app = await buildApp({
       config,
       engine,
+      wallet,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -80,10 +87,12 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       app,
       engine,
       keeper,
+      wallet,
       writer,
       async close() {
         await app.close();
         await keeper.stop();
+        wallet.close();
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();
         await engine.close();
@@ -97,4 +106,18 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       `cannot use the database ${config.databasePath}: ${error.message} (${error.code})`,
     );
   }
+}
+
+/** The simulated wallet keeps its own books, in a file beside the vault's. */
+function openWallet(config: VaultConfig, time: Time, { randomBytes, log }: VaultDeps): Wallet {
+  const script = config.simulatedWalletScript;
+  if (script !== null) {
+    log.warn({ script }, 'the simulated wallet misbehaves as SIMULATED_WALLET_SCRIPT tells it to');
+  }
+  return new SimulatedWallet({
+    path: `${config.databasePath}.wallet`,
+    time,
+    randomBytes,
+    faultsOf: script === null ? null : faultScript(script),
+  });
 }

@@ -46,6 +46,7 @@ const environmentSchema = z.object({
     .refine((wallet) => wallet === 'simulated', {
       error: 'lightning, cashu and auto are not supported yet: use simulated',
     }),
+  SIMULATED_WALLET_SCRIPT: z.string().optional(),
 });
 
 export interface DatabaseConfig {
@@ -60,6 +61,8 @@ export interface VaultConfig extends DatabaseConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
+  /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
+  readonly simulatedWalletScript: string | null;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -76,6 +79,7 @@ export function loadConfig(environment: Environment): VaultConfig {
     databasePath: parsed.DATABASE_PATH,
     auditKey: parsed.AUDIT_KEY ?? null,
     logLevel: parsed.LOG_LEVEL,
+    simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
   });
 }
 

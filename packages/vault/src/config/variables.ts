@@ -10,6 +10,7 @@ export const VARIABLES = [
   'AUDIT_KEY',
   'LOG_LEVEL',
   'WALLET_BACKEND',
+  'SIMULATED_WALLET_SCRIPT',
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
 

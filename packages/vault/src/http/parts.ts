@@ -6,10 +6,12 @@ import type { VaultConfig } from '../config/config.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
+import type { Wallet } from '../wallet/wallet.ts';
 
 export interface VaultParts {
   readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken'>;
   readonly engine: LedgerEngine;
+  readonly wallet: Wallet;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;

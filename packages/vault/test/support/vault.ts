@@ -60,6 +60,8 @@ export interface TestVaultOptions {
   /** Prolongs and expires at start, as `serve` does. */
   readonly start?: boolean;
   readonly logs?: Logs;
+  /** Faults of the simulated wallet; see `wallet/simulated/fault.ts`. */
+  readonly walletScript?: string;
 }
 
 const silent = pino({ level: 'silent' });
@@ -77,6 +79,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     databasePath: path,
     auditKey,
     logLevel: 'silent',
+    simulatedWalletScript: options.walletScript ?? null,
   };
   const vault = await createVault(config, {
     clock,

@@ -23,7 +23,7 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, time, epoch } = parts;
+  const { engine, wallet, agents, time, epoch } = parts;
 
   app.get(
     '/health',
@@ -43,7 +43,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
         status: healthy ? ('ok' as const) : ('unhealthy' as const),
         mode: 'normal' as const,
         ledger_epoch: epoch,
-        rails: { simulated: { status: 'ok' as const } },
+        rails: { [wallet.rail]: { status: 'ok' as const } },
         database: {
           readable: readFailure === null,
           writable,
