@@ -35,7 +35,12 @@ export {
   subMsat,
   ZERO_MSAT,
 } from './msat.ts';
-export { type SpendPolicy, spendPolicySchema } from './policy.ts';
+export {
+  APPROVAL_TIMEOUT_MS_MAX,
+  APPROVAL_TIMEOUT_MS_MIN,
+  type SpendPolicy,
+  spendPolicySchema,
+} from './policy.ts';
 // Billing
 export {
   extendAnswerSchema,

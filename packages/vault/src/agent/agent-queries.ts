@@ -5,6 +5,8 @@ import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { accounts, agents, agentTokens, policyVersions, spendBuckets } from '../db/schema.ts';
 import { availableName, heldName } from '../ledger/account.ts';
 import { minuteOf, WINDOW_MINUTES } from '../ledger/spend-window.ts';
+import { policyOfRow } from '../policy/policy-fields.ts';
+import type { PolicyVersion } from '../policy/spend-policy.ts';
 
 export interface AuthenticatedAgent {
   readonly no: number;
@@ -14,7 +16,6 @@ export interface AuthenticatedAgent {
 }
 
 export type AgentRecord = typeof agents.$inferSelect;
-export type PolicyRecord = typeof policyVersions.$inferSelect;
 
 export interface Balances {
   readonly available: Msat;
@@ -40,7 +41,7 @@ export function createAgentQueries(db: BetterSQLite3Database) {
   const currentPolicy = db
     .select()
     .from(policyVersions)
-    .where(eq(policyVersions.agentNo, sql.placeholder('no')))
+    .where(eq(policyVersions.agent_no, sql.placeholder('no')))
     .orderBy(desc(policyVersions.version))
     .limit(1)
     .prepare();
@@ -71,21 +72,23 @@ export function createAgentQueries(db: BetterSQLite3Database) {
         .all();
     },
 
-    policy(no: number): PolicyRecord | undefined {
-      return currentPolicy.get({ no });
+    policy(no: number): PolicyVersion | undefined {
+      const row = currentPolicy.get({ no });
+      return row && policyOfRow(row);
     },
 
     /** Newest first, before `beforeVersion`. */
-    policyVersions(no: number, beforeVersion: number, limit: number): PolicyRecord[] {
+    policyVersions(no: number, beforeVersion: number, limit: number): PolicyVersion[] {
       return db
         .select()
         .from(policyVersions)
         .where(
-          and(eq(policyVersions.agentNo, no), sql`${policyVersions.version} < ${beforeVersion}`),
+          and(eq(policyVersions.agent_no, no), sql`${policyVersions.version} < ${beforeVersion}`),
         )
         .orderBy(desc(policyVersions.version))
         .limit(limit)
-        .all();
+        .all()
+        .map(policyOfRow);
     },
 
     /** Both accounts in one statement, so that money on its way between them is seen once. */

@@ -29,13 +29,20 @@ export const agentTokens = sqliteTable('agent_tokens', {
   revokedAt: integer('revoked_at'),
 });
 
+/** Named as in the table, so that its rows are read by `policyOfRow` as the ledger's are. */
 export const policyVersions = sqliteTable('policy_versions', {
   id: text().primaryKey(),
-  agentNo: integer('agent_no').notNull(),
+  agent_no: integer().notNull(),
   version: integer().notNull(),
-  maxTransactionMsat: integer('max_transaction_msat').$type<Msat>(),
-  dailyLimitMsat: integer('daily_limit_msat').$type<Msat>(),
-  effectiveFrom: integer('effective_from').notNull(),
+  max_transaction_msat: integer(),
+  daily_limit_msat: integer(),
+  effective_from: integer().notNull(),
+  max_fee_msat: integer(),
+  approval_timeout_ms: integer(),
+  alert_floor_msat: integer(),
+  alert_cooldown_ms: integer(),
+  allowed_models: text(),
+  allowed_destinations: text(),
 });
 
 export const accounts = sqliteTable('accounts', {

@@ -1,28 +1,12 @@
-import type { Msat, SpendPolicy } from '@arbstr/shared';
-import type { PolicyChange } from '../policy/spend-policy.ts';
+import { policyFields } from '../policy/policy-fields.ts';
+import type { PolicyVersion } from '../policy/spend-policy.ts';
 
-interface PolicyFields {
-  readonly id: string;
-  readonly version: number;
-  readonly maxTransactionMsat: Msat | null;
-  readonly dailyLimitMsat: Msat | null;
-  readonly effectiveFrom: number;
-}
-
-export function policyBody(policy: PolicyFields) {
+export function policyBody(policy: PolicyVersion) {
   return {
     id: policy.id,
     version: policy.version,
-    max_transaction_msat: policy.maxTransactionMsat,
-    daily_limit_msat: policy.dailyLimitMsat,
+    ...policyFields(policy),
     effective_from: policy.effectiveFrom,
     updated_at: policy.effectiveFrom,
-  };
-}
-
-export function policyChange(policy: SpendPolicy): PolicyChange {
-  return {
-    maxTransactionMsat: policy.max_transaction_msat,
-    dailyLimitMsat: policy.daily_limit_msat,
   };
 }

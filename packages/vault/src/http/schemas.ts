@@ -73,6 +73,12 @@ export const policyAnswer = z.object({
   version: z.int(),
   max_transaction_msat: msatSchema.nullable(),
   daily_limit_msat: msatSchema.nullable(),
+  max_fee_msat: msatSchema.nullable(),
+  approval_timeout_ms: z.int().nullable(),
+  alert_floor_msat: msatSchema.nullable(),
+  alert_cooldown_ms: z.int().nullable(),
+  allowed_models: z.array(z.string()).readonly().nullable(),
+  allowed_destinations: z.array(z.string()).readonly().nullable(),
   effective_from: timeSchema,
   updated_at: timeSchema,
 });

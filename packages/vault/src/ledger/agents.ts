@@ -1,6 +1,7 @@
 import { msat } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
-import { mergedPolicy, type PolicyVersion } from '../policy/spend-policy.ts';
+import { policyFields } from '../policy/policy-fields.ts';
+import { mergedLimits, type PolicyVersion } from '../policy/spend-policy.ts';
 import { canCredit, canDebit } from './account.ts';
 import type { CreateAgent, Credit, DisableAgent, SetPolicy } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
@@ -66,7 +67,13 @@ export function createAgent(
   ];
   if (command.policy !== null) {
     const { versionId, change } = command.policy;
-    const policy = { id: versionId, version: 1, ...mergedPolicy(null, change), effectiveFrom: now };
+    const policy = {
+      id: versionId,
+      version: 1,
+      ...mergedLimits(null, change),
+      effectiveFrom: now,
+      unreadable: false,
+    };
     effects.push(...policyEffects(no, policy, command.correlationId, {}));
   }
   return { outcome: answer, effects };
@@ -106,11 +113,20 @@ export function setPolicy(view: LedgerView, command: SetPolicy, now: number): De
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
 
   const base = command.mode === 'merge' ? agent.policy : null;
+  if (base?.unreadable) {
+    return no(
+      refuse(
+        'invalid_request',
+        'the policy in force cannot be read, so nothing can be merged into it; set a whole one',
+      ),
+    );
+  }
   const policy: PolicyVersion = {
     id: command.versionId,
     version: (agent.policy?.version ?? 0) + 1,
-    ...mergedPolicy(base, command.change),
+    ...mergedLimits(base, command.change),
     effectiveFrom: now,
+    unreadable: false,
   };
   const answer: PolicySet = { agentId: agent.id, policy };
   const remembered = remember(command.replayKey, answer);
@@ -184,8 +200,7 @@ function policyEffects(
         policy_version_id: policy.id,
         correlation_id: correlationId,
         version: policy.version,
-        max_transaction_msat: policy.maxTransactionMsat,
-        daily_limit_msat: policy.dailyLimitMsat,
+        ...policyFields(policy),
         ...facts,
       },
     },

@@ -3,8 +3,8 @@
  * Always equal to the disk plus the batch that is being applied. After a batch that was not
  * committed nothing here may be believed, so `clear()` drops it all and it is read again.
  */
-import type { Msat } from '@arbstr/shared';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../audit/action.ts';
+import { policyOfRow } from '../policy/policy-fields.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import { type Account, availableName, heldName } from './account.ts';
@@ -84,15 +84,7 @@ export class LedgerCache {
       no,
       id: row.id,
       disabledAt: row.disabled_at,
-      policy: policy
-        ? {
-            id: policy.id,
-            version: policy.version,
-            maxTransactionMsat: policy.max_transaction_msat as Msat | null,
-            dailyLimitMsat: policy.daily_limit_msat as Msat | null,
-            effectiveFrom: policy.effective_from,
-          }
-        : null,
+      policy: policy ? policyOfRow(policy) : null,
       available: this.#accountByName(availableName(row.id)),
       held: this.#accountByName(heldName(row.id)),
     });

@@ -1,7 +1,13 @@
 import type { Msat, ReserveAnswer } from '@arbstr/shared';
-import { subMsat } from '@arbstr/shared';
+import { subMsat, ZERO_MSAT } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
-import { type Denial, denialOf } from '../policy/spend-policy.ts';
+import {
+  type Forbidden,
+  isForbidden,
+  type OverLimit,
+  overLimit,
+  policyFor,
+} from '../policy/spend-policy.ts';
 import {
   type HeldReservation,
   type StoredReservation,
@@ -28,11 +34,17 @@ export function reserve(view: LedgerView, command: Reserve, now: number): Decisi
   if (known) return replay(view, known, agent, command);
 
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
-  if (agent.policy === null) return no(policyDenied({ rule: 'no_policy', limit: null }, command));
+  const names = [command.requestedModel, command.model];
+  const policy = policyFor(agent.policy, { kind: 'model', names });
+  if (isForbidden(policy)) return no(policyForbids(policy, command));
   if (agent.available.balance < command.amount) return no(insufficient(agent, command.amount));
-  const spent = view.spent(agent.no, minuteOf(now));
-  const denial = denialOf(agent.policy, command.amount, spent, agent.held.balance);
-  if (denial) return no(policyDenied(denial, command));
+  const over = overLimit(policy, {
+    amount: command.amount,
+    fee: ZERO_MSAT,
+    spent: view.spent(agent.no, minuteOf(now)),
+    held: agent.held.balance,
+  });
+  if (over) return no(policyDenied(over, command.amount));
   if (!canCredit(agent.held, command.amount)) {
     return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
   }
@@ -162,14 +174,24 @@ function insufficient(agent: AgentState, amount: Msat): Refusal {
   );
 }
 
-function policyDenied(denial: Denial, command: Reserve): Refusal {
-  const message =
-    denial.rule === 'no_policy'
-      ? 'the agent has no spend policy and may spend nothing; the operator can set one'
-      : `${command.amount} msat would exceed the agent's ${denial.rule} of ${denial.limit}`;
-  return refuse('policy_denied', message, {
-    rule: denial.rule,
-    limit_msats: denial.limit,
-    requested_msats: command.amount,
+function policyForbids({ rule }: Forbidden, command: Reserve): Refusal {
+  const details = { rule, limit_msats: null, requested_msats: command.amount };
+  return refuse('policy_denied', FORBIDDING[rule](command), details);
+}
+
+const FORBIDDING: Record<Forbidden['rule'], (command: Reserve) => string> = {
+  no_policy: () => 'the agent has no spend policy and may spend nothing; the operator can set one',
+  unreadable_policy: () =>
+    "the agent's spend policy cannot be read, so it may spend nothing; the operator can set a new one",
+  allowed_models: ({ requestedModel, model }) =>
+    `the agent's spend policy does not allow the model ${requestedModel ?? model}`,
+  allowed_destinations: () => "the agent's spend policy does not allow this destination",
+};
+
+function policyDenied({ rule, limit }: OverLimit, amount: Msat): Refusal {
+  return refuse('policy_denied', `${amount} msat would exceed the agent's ${rule} of ${limit}`, {
+    rule,
+    limit_msats: limit,
+    requested_msats: amount,
   });
 }

@@ -1,18 +1,12 @@
 /** The ledger's SQL, prepared once. Only the store runs it, inside the batch's transaction. */
 import type { Database } from 'better-sqlite3';
+import type { PolicyRow } from '../policy/policy-fields.ts';
 import type { ReservationRow } from './rows.ts';
 
 export interface AgentRow {
   no: number;
   id: string;
   disabled_at: number | null;
-}
-export interface PolicyRow {
-  id: string;
-  version: number;
-  max_transaction_msat: number | null;
-  daily_limit_msat: number | null;
-  effective_from: number;
 }
 export interface TokenRow {
   agent_no: number;
@@ -64,13 +58,17 @@ export function prepareStatements(db: Database) {
       'UPDATE agents SET disabled_at = ? WHERE no = ? AND disabled_at IS NULL',
     ),
     selectPolicy: db.prepare<[number], PolicyRow>(
-      `SELECT id, version, max_transaction_msat, daily_limit_msat, effective_from
-       FROM policy_versions WHERE agent_no = ? ORDER BY version DESC LIMIT 1`,
+      'SELECT * FROM policy_versions WHERE agent_no = ? ORDER BY version DESC LIMIT 1',
     ),
-    insertPolicy: db.prepare(
+    insertPolicy: db.prepare<[PolicyRow & { agent_no: number }]>(
       `INSERT INTO policy_versions
-         (id, agent_no, version, max_transaction_msat, daily_limit_msat, effective_from)
-       VALUES (?, ?, ?, ?, ?, ?)`,
+         (id, agent_no, version, max_transaction_msat, daily_limit_msat, max_fee_msat,
+          approval_timeout_ms, alert_floor_msat, alert_cooldown_ms, allowed_models,
+          allowed_destinations, effective_from)
+       VALUES
+         (@id, @agent_no, @version, @max_transaction_msat, @daily_limit_msat, @max_fee_msat,
+          @approval_timeout_ms, @alert_floor_msat, @alert_cooldown_ms, @allowed_models,
+          @allowed_destinations, @effective_from)`,
     ),
 
     selectAccount: db.prepare<[number], AccountRow>(

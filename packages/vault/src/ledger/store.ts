@@ -7,6 +7,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Seal } from '../audit/seal.ts';
+import { policyRow } from '../policy/policy-fields.ts';
 import type {
   EndedReservation,
   HeldReservation,
@@ -137,9 +138,7 @@ export class LedgerStore {
       }
       case 'insert_policy': {
         const { policy, agentNo } = effect;
-        const { maxTransactionMsat, dailyLimitMsat, effectiveFrom } = policy;
-        const limits = [maxTransactionMsat, dailyLimitMsat] as const;
-        sql.insertPolicy.run(policy.id, agentNo, policy.version, ...limits, effectiveFrom);
+        sql.insertPolicy.run({ ...policyRow(policy), agent_no: agentNo });
         this.#cache.agent(agentNo).policy = policy;
         return;
       }

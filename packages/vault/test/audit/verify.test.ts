@@ -36,6 +36,12 @@ async function populate(vault: TestVault): Promise<void> {
   await asOperator(vault, 'POST', `/agents/${agent.id}/deposit`, { amount_msat: 700 }, key);
   await asOperator(vault, 'PATCH', `/operator/agents/${agent.id}/policy`, {
     max_transaction_msat: 50_000,
+    max_fee_msat: 2_000,
+    approval_timeout_ms: 60_000,
+    alert_floor_msat: 1_000,
+    alert_cooldown_ms: 60_000,
+    allowed_models: ['gpt-4o-mini'],
+    allowed_destinations: ['shop@example.com'],
   });
   await settle(vault, await held(vault, agent), 400, { provider: 'alpha', tokens_in: 12 });
   await settle(vault, await held(vault, agent), 0);
@@ -206,7 +212,10 @@ describe('an added row is found', () => {
       'a token',
       "INSERT INTO agent_tokens VALUES ('tok_x', 1, 'hash', 'spend read', 1, NULL, NULL)",
     ],
-    ['a policy', "INSERT INTO policy_versions VALUES ('pv_x', 1, 99, NULL, NULL, 1)"],
+    [
+      'a policy',
+      "INSERT INTO policy_versions (id, agent_no, version, max_transaction_msat, daily_limit_msat, effective_from) VALUES ('pv_x', 1, 99, NULL, NULL, 1)",
+    ],
     ['an account', "INSERT INTO accounts VALUES (99, 'agent:x:available', 'credit', 0)"],
     ['a spend bucket', 'INSERT INTO spend_buckets VALUES (1, 1440, 1440, 1)'],
     [

@@ -6,7 +6,7 @@
 import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
-import { FactsError, integer, optionalInteger, text } from './facts.ts';
+import { FactsError, integer, optionalInteger, optionalList, text } from './facts.ts';
 import type { Row } from './lookups.ts';
 import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
@@ -129,6 +129,12 @@ export class AgentReplay {
       version: integer(facts, 'version'),
       max_transaction_msat: optionalInteger(facts, 'max_transaction_msat'),
       daily_limit_msat: optionalInteger(facts, 'daily_limit_msat'),
+      max_fee_msat: optionalInteger(facts, 'max_fee_msat'),
+      approval_timeout_ms: optionalInteger(facts, 'approval_timeout_ms'),
+      alert_floor_msat: optionalInteger(facts, 'alert_floor_msat'),
+      alert_cooldown_ms: optionalInteger(facts, 'alert_cooldown_ms'),
+      allowed_models: optionalList(facts, 'allowed_models'),
+      allowed_destinations: optionalList(facts, 'allowed_destinations'),
       effective_from: at,
     };
     compareRow(report, `policy_versions ${id}`, policy, lookups.policy(id));

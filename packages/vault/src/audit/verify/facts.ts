@@ -32,3 +32,13 @@ export function transferIds(facts: Facts): number[] {
   }
   return ids;
 }
+
+/** A list of texts, as the tables keep it. */
+export function optionalList(facts: Facts, key: string): string | null {
+  const list = facts[key];
+  if (list === undefined || list === null) return null;
+  if (!Array.isArray(list) || !list.every((name) => typeof name === 'string')) {
+    throw new FactsError(`${key} is not a list of texts`);
+  }
+  return JSON.stringify(list);
+}

@@ -54,11 +54,12 @@ export async function billingRoutes(app: App, parts: VaultParts): Promise<void> 
           refuse('invalid_token', 'unknown, expired or revoked agent token'),
         );
       }
+      const policy = agents.policy(agent.no);
       return reply.send({
         agent_id: agent.id,
         scopes: agent.scopes,
-        allowed_models: null,
-        policy_version: agents.policy(agent.no)?.version ?? 0,
+        allowed_models: policy?.allowedModels?.slice() ?? null,
+        policy_version: policy?.version ?? 0,
       });
     },
   );

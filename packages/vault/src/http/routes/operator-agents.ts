@@ -2,12 +2,13 @@
 import { z } from 'zod';
 import { newAgentToken, tokenHash } from '../../agent/token.ts';
 import { noSuchAgent } from '../../ledger/agents.ts';
+import { policyChange } from '../../policy/policy-fields.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
-import { policyBody, policyChange } from '../policy-body.ts';
+import { policyBody } from '../policy-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
 import {
   agentAnswer,
