@@ -45,6 +45,7 @@ function write({ databasePath, agentsPath, reservations }: HistoryOrder): void {
     store.begin();
     apply({
       kind: 'create_agent',
+      replayKey: undefined,
       agentId: id,
       name: `bench-${nth}`,
       metadata: {},
@@ -56,6 +57,7 @@ function write({ databasePath, agentsPath, reservations }: HistoryOrder): void {
     store.begin();
     apply({
       kind: 'credit',
+      replayKey: undefined,
       agentId: id,
       amount: msat(DEPOSIT_MSAT),
       transactionId: newId('transfer'),

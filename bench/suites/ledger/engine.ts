@@ -47,6 +47,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
   const correlationId = 'bench';
   await execute({
     kind: 'create_agent',
+    replayKey: undefined,
     agentId,
     name: 'bench',
     metadata: {},
@@ -55,7 +56,14 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
     correlationId,
   });
   const transactionId = newId('transfer');
-  await execute({ kind: 'credit', agentId, amount: DEPOSIT, transactionId, correlationId });
+  await execute({
+    kind: 'credit',
+    replayKey: undefined,
+    agentId,
+    amount: DEPOSIT,
+    transactionId,
+    correlationId,
+  });
 
   return () => {
     let open: string | null = null;

@@ -23,6 +23,8 @@ export const HEADERS = {
   /** The output bound that core sent upstream, where the caller gave none. */
   maxTokens: 'x-arbstr-max-tokens',
   streaming: 'x-arbstr-streaming',
+  /** "true" where an Idempotency-Key got a stored answer. Also from the vault. */
+  replayed: 'x-arbstr-replayed',
   /** "true" only where a retry can help and costs nothing; the OpenAI SDKs obey it. */
   shouldRetry: 'x-should-retry',
 } as const;

@@ -16,6 +16,7 @@ import {
 } from './http/limits.ts';
 import { openapi } from './http/openapi.ts';
 import type { VaultParts } from './http/parts.ts';
+import { principals } from './http/principal.ts';
 import { requestLog } from './http/request-log.ts';
 import { vaultRoutes } from './http/routes.ts';
 import { serializerCompiler, validatorCompiler } from './http/validation.ts';
@@ -45,6 +46,7 @@ export async function buildApp(parts: VaultParts): Promise<App> {
   await app.register(jsonBody);
   await app.register(errorAnswers, { log: parts.log });
   await app.register(echoRequestId);
+  await app.register(principals);
   await app.register(requestLog, { log: parts.requestLog });
   await app.register(openapi);
 

@@ -23,7 +23,7 @@ export const AUDIT_ACTIONS = [
 export type AgentAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Rows of the ledger's own chain. */
-export type LedgerAction = 'LEDGER_CREATED' | 'RESERVATION_FORBIDDEN';
+export type LedgerAction = 'LEDGER_CREATED' | 'RESERVATION_FORBIDDEN' | 'ANSWER_REMEMBERED';
 
 export type AuditAction = AgentAction | LedgerAction;
 

@@ -4,6 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { AgentQueries, AuthenticatedAgent } from '../agent/agent-queries.ts';
 import { tokenHash } from '../agent/token.ts';
 import { VaultError } from '../errors.ts';
+import { OPERATOR } from '../ledger/replay-key.ts';
 import type { Time } from '../ports.ts';
 
 /** Compares in a time that tells neither the secret nor its length: hashes have one length. */
@@ -29,6 +30,7 @@ export function requireOperator(adminToken: string) {
     if (given === null || !matches(given)) {
       throw new VaultError('unauthorized', 'this needs the operator token (VAULT_ADMIN_TOKEN)');
     }
+    request.principal = OPERATOR;
   };
 }
 
@@ -46,9 +48,13 @@ export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
   return (request: FastifyRequest): Reader => {
     const given = bearerOf(request);
     if (given === null) throw new VaultError('invalid_token', 'this needs an agent token');
-    if (isOperator(given)) return { role: 'operator' };
+    if (isOperator(given)) {
+      request.principal = OPERATOR;
+      return { role: 'operator' };
+    }
     const agent = agents.authenticate(tokenHash(given), time.now());
     if (!agent) throw new VaultError('invalid_token', 'unknown, expired or revoked agent token');
+    request.principal = agent.id;
     return { role: 'agent', agent };
   };
 }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import type { VaultErrorCode } from '@arbstr/shared';
+import { HEADERS, type VaultErrorCode } from '@arbstr/shared';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Logger } from 'pino';
@@ -58,6 +58,7 @@ export function sendOutcome<T extends object>(
   shape: (success: T) => object = (success) => success,
 ): FastifyReply {
   if (isRefusal(outcome)) return sendRefusal(reply, outcome);
+  if ('replayed' in outcome) reply.header(HEADERS.replayed, 'true');
   return reply.send(shape(outcome as T));
 }
 
@@ -65,6 +66,7 @@ export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply
   const status = statusOf(refusal);
   if (status === 401) reply.header('www-authenticate', 'Bearer');
   if (status === 503) reply.header('retry-after', '1');
+  if (status === 429) reply.header('retry-after', String(refusal.details?.retry_after_secs ?? 1));
   return reply
     .code(status)
     .header('content-type', 'application/json; charset=utf-8')

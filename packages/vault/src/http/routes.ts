@@ -1,5 +1,6 @@
 import type { App } from './app-type.ts';
 import type { VaultParts } from './parts.ts';
+import { takeReplayKeys } from './replay-key.ts';
 import { agentRoutes } from './routes/agent.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { healthRoutes } from './routes/health.ts';
@@ -9,6 +10,7 @@ import { reservationRoutes } from './routes/reservations.ts';
 
 /** Every route, each group with its own authentication. */
 export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
+  takeReplayKeys(app);
   await app.register(healthRoutes, parts);
   await app.register(billingRoutes, { ...parts, prefix: '/internal' });
   await app.register(reservationRoutes, { ...parts, prefix: '/internal' });

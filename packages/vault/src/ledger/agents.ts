@@ -6,7 +6,6 @@ import { canCredit, canDebit } from './account.ts';
 import type { CreateAgent, Credit, DisableAgent, SetPolicy } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { AgentCreated, AgentDisabled, Credited, PolicySet } from './outcome.ts';
-import { remember, replayOf } from './replay-key.ts';
 import { agentDisabled } from './reserve.ts';
 import type { LedgerView } from './view.ts';
 
@@ -16,16 +15,12 @@ export function createAgent(
   command: CreateAgent,
   now: number,
 ): Decision<AgentCreated> {
-  const replayed = replayOf<AgentCreated>(view, command.replayKey);
-  if (replayed) return replayed;
-
   const no = view.nextAgentNo();
   const availableId = view.nextAccountId();
   const heldId = availableId + 1;
   const { token } = command;
   const metadata = JSON.stringify(command.metadata);
-  const answer: AgentCreated = { agentId: command.agentId, createdAt: now, replayed: false };
-  const remembered = remember(command.replayKey, { ...answer, replayed: true });
+  const answer: AgentCreated = { agentId: command.agentId, createdAt: now };
   const effects: Effect[] = [
     {
       effect: 'insert_agent',
@@ -46,7 +41,6 @@ export function createAgent(
       createdAt: now,
       expiresAt: null,
     },
-    ...remembered.effects,
     {
       effect: 'audit',
       chain: no,
@@ -61,7 +55,6 @@ export function createAgent(
         token_id: token.id,
         token_hash: token.hash,
         scopes: token.scopes.join(' '),
-        ...remembered.facts,
       },
     },
   ];
@@ -74,7 +67,7 @@ export function createAgent(
       effectiveFrom: now,
       unreadable: false,
     };
-    effects.push(...policyEffects(no, policy, command.correlationId, {}));
+    effects.push(...policyEffects(no, policy, command.correlationId));
   }
   return { outcome: answer, effects };
 }
@@ -106,8 +99,6 @@ export function disableAgent(
 
 /** A new version of the agent's spend policy, in force for every reserve from now on. */
 export function setPolicy(view: LedgerView, command: SetPolicy, now: number): Decision<PolicySet> {
-  const replayed = replayOf<PolicySet>(view, command.replayKey);
-  if (replayed) return replayed;
   const agent = view.agentById(command.agentId);
   if (agent === undefined) return no(noSuchAgent());
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
@@ -129,20 +120,14 @@ export function setPolicy(view: LedgerView, command: SetPolicy, now: number): De
     unreadable: false,
   };
   const answer: PolicySet = { agentId: agent.id, policy };
-  const remembered = remember(command.replayKey, answer);
   return {
     outcome: answer,
-    effects: [
-      ...remembered.effects,
-      ...policyEffects(agent.no, policy, command.correlationId, remembered.facts),
-    ],
+    effects: [...policyEffects(agent.no, policy, command.correlationId)],
   };
 }
 
 /** Operator credit: the agent's money is backed by the simulated rail. */
 export function credit(view: LedgerView, command: Credit): Decision<Credited> {
-  const replayed = replayOf<Credited>(view, command.replayKey);
-  if (replayed) return replayed;
   const agent = view.agentById(command.agentId);
   if (agent === undefined) return no(noSuchAgent());
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
@@ -161,13 +146,11 @@ export function credit(view: LedgerView, command: Credit): Decision<Credited> {
     balance,
     transactionId: command.transactionId,
   };
-  const remembered = remember(command.replayKey, answer);
   const rail = view.railSimulated.id;
   return {
     outcome: answer,
     effects: [
       ...transfer('credit', rail, agent.available.id, amount, command.transactionId),
-      ...remembered.effects,
       {
         effect: 'audit',
         chain: agent.no,
@@ -177,19 +160,13 @@ export function credit(view: LedgerView, command: Credit): Decision<Credited> {
           correlation_id: command.correlationId,
           amount,
           balance,
-          ...remembered.facts,
         },
       },
     ],
   };
 }
 
-function policyEffects(
-  agentNo: number,
-  policy: PolicyVersion,
-  correlationId: string,
-  facts: object,
-): Effect[] {
+function policyEffects(agentNo: number, policy: PolicyVersion, correlationId: string): Effect[] {
   return [
     { effect: 'insert_policy', agentNo, policy },
     {
@@ -201,7 +178,6 @@ function policyEffects(
         correlation_id: correlationId,
         version: policy.version,
         ...policyFields(policy),
-        ...facts,
       },
     },
   ];

@@ -44,6 +44,8 @@ export class LedgerCache {
   readonly #windows = new Map<number, SpendWindow>();
   readonly #heads = new Map<number, ChainHead>();
   readonly #holds = new Map<string, HeldReservation>();
+  /** Idempotency keys by principal. */
+  readonly #answers = new Map<string, number>();
 
   constructor(sql: Statements) {
     this.#sql = sql;
@@ -57,6 +59,7 @@ export class LedgerCache {
     this.#windows.clear();
     this.#heads.clear();
     this.#holds.clear();
+    this.#answers.clear();
   }
 
   /** Between batches, when disk and memory agree. Dropping all is rare and cheap per agent. */
@@ -64,6 +67,7 @@ export class LedgerCache {
     if (this.#agents.size > AGENTS_MAX) this.clear();
     if (this.#tokens.size > TOKENS_MAX) this.#tokens.clear();
     if (this.#holds.size > HOLDS_MAX) this.#holds.clear();
+    if (this.#answers.size > AGENTS_MAX) this.#answers.clear();
   }
 
   account(id: number): CachedAccount {
@@ -145,6 +149,23 @@ export class LedgerCache {
   keepReservation(reservation: StoredReservation): void {
     if (reservation.state === 'held') this.#holds.set(reservation.id, reservation);
     else this.#holds.delete(reservation.id);
+  }
+
+  answers(principal: string): number {
+    const known = this.#answers.get(principal);
+    if (known !== undefined) return known;
+    const count = this.#sql.countAnswers.get(principal)?.n ?? 0;
+    this.#answers.set(principal, count);
+    return count;
+  }
+
+  addedAnswer(principal: string): void {
+    const known = this.#answers.get(principal);
+    if (known !== undefined) this.#answers.set(principal, known + 1);
+  }
+
+  forgotAnswers(): void {
+    this.#answers.clear();
   }
 
   #accountByName(name: string): CachedAccount {

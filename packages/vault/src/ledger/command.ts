@@ -6,18 +6,22 @@ import type { AgentScope, Msat } from '@arbstr/shared';
 import type { PolicyChange } from '../policy/spend-policy.ts';
 import type { Usage } from '../reservation/reservation.ts';
 
-/** The caller's replay key of an operator's command, and what the command was. */
+/** A caller's Idempotency-Key, and what the command was. */
 export interface ReplayKey {
+  /** `operator` or an agent's id. */
+  readonly principal: string;
+  /** Unique over principals and routes. */
   readonly key: string;
   readonly fingerprint: string;
 }
 
-interface OperatorCommand {
+/** What a person or a program asked for; never forgets to say under which key. */
+interface AskedCommand {
   readonly correlationId: string;
-  readonly replayKey?: ReplayKey | undefined;
+  readonly replayKey: ReplayKey | undefined;
 }
 
-export interface CreateAgent extends OperatorCommand {
+export interface CreateAgent extends AskedCommand {
   readonly kind: 'create_agent';
   readonly agentId: string;
   readonly name: string;
@@ -30,12 +34,12 @@ export interface CreateAgent extends OperatorCommand {
   readonly policy: { readonly versionId: string; readonly change: PolicyChange } | null;
 }
 
-export interface DisableAgent extends OperatorCommand {
+export interface DisableAgent extends AskedCommand {
   readonly kind: 'disable_agent';
   readonly agentId: string;
 }
 
-export interface SetPolicy extends OperatorCommand {
+export interface SetPolicy extends AskedCommand {
   readonly kind: 'set_policy';
   readonly agentId: string;
   readonly versionId: string;
@@ -44,7 +48,7 @@ export interface SetPolicy extends OperatorCommand {
   readonly mode: 'merge' | 'replace';
 }
 
-export interface Credit extends OperatorCommand {
+export interface Credit extends AskedCommand {
   readonly kind: 'credit';
   readonly agentId: string;
   readonly amount: Msat;

@@ -9,11 +9,23 @@ import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
 import { release } from './release.ts';
+import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
 import { settle } from './settle.ts';
 import type { LedgerView } from './view.ts';
 
 export function decide(
+  view: LedgerView,
+  command: Command,
+  now: number,
+): Decision<OutcomeByKind[Command['kind']]> {
+  if ('replayKey' in command && command.replayKey !== undefined) {
+    return decideOnce(view, command.replayKey, () => decideNew(view, command, now));
+  }
+  return decideNew(view, command, now);
+}
+
+function decideNew(
   view: LedgerView,
   command: Command,
   now: number,

@@ -7,8 +7,6 @@ import type { Command } from './command.ts';
 export interface AgentCreated {
   agentId: string;
   createdAt: number;
-  /** The same key had created it before; its token was shown then and is not known any more. */
-  replayed: boolean;
 }
 
 export interface AgentDisabled {
@@ -59,5 +57,10 @@ export interface OutcomeByKind {
   heartbeat: Alive;
 }
 
-export type OutcomeOf<C extends Command> = OutcomeByKind[C['kind']] | Refusal;
+/** The stored answer to an idempotency key: what it tells had happened before. */
+export interface Replayed {
+  replayed?: true;
+}
+
+export type OutcomeOf<C extends Command> = (OutcomeByKind[C['kind']] & Replayed) | Refusal;
 export type Outcome = OutcomeOf<Command>;

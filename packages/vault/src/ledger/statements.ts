@@ -150,7 +150,11 @@ export function prepareStatements(db: Database) {
       'SELECT fingerprint, answer FROM idempotency_keys WHERE key = ?',
     ),
     insertAnswer: db.prepare(
-      'INSERT INTO idempotency_keys (key, fingerprint, answer, created_at) VALUES (?, ?, ?, ?)',
+      `INSERT INTO idempotency_keys (key, principal, fingerprint, answer, created_at)
+       VALUES (?, ?, ?, ?, ?)`,
+    ),
+    countAnswers: db.prepare<[string], { n: number }>(
+      'SELECT count(*) AS n FROM idempotency_keys WHERE principal = ?',
     ),
     deleteOldAnswers: db.prepare(
       `DELETE FROM idempotency_keys WHERE key IN

@@ -147,12 +147,15 @@ export class LedgerStore {
         this.#cache.agent(effect.agentNo).disabledAt = effect.at;
         return;
       case 'remember_answer': {
-        const { key, fingerprint } = effect.replayKey;
-        sql.insertAnswer.run(key, fingerprint, effect.answer, now);
+        const { key, principal, fingerprint } = effect.replayKey;
+        sql.insertAnswer.run(key, principal, fingerprint, effect.answer, now);
+        this.#cache.addedAnswer(principal);
         return;
       }
       case 'forget_answers':
-        sql.deleteOldAnswers.run(effect.before, effect.max);
+        if (sql.deleteOldAnswers.run(effect.before, effect.max).changes > 0) {
+          this.#cache.forgotAnswers();
+        }
         return;
       case 'beat':
         return;
@@ -267,6 +270,7 @@ export class LedgerStore {
       dueHolds: (nowMs, max) => sql.selectDueHolds.all(nowMs, max).map(holdOf),
       openHolds: () => sql.selectOpenHolds.all().map(holdOf),
       rememberedAnswer: (key) => sql.selectAnswer.get(key),
+      rememberedAnswers: (principal) => cache.answers(principal),
       nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,
       nextAccountId: () => (sql.selectLastAccountId.get()?.id ?? 0) + 1,
     };

@@ -40,6 +40,8 @@ export interface LedgerView {
   dueHolds(nowMs: number, max: number): HeldReservation[];
   openHolds(): Iterable<HeldReservation>;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
+  /** How many keys of this principal are stored. */
+  rememberedAnswers(principal: string): number;
   nextAgentNo(): number;
   nextAccountId(): number;
 }

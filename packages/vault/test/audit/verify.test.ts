@@ -61,6 +61,9 @@ async function populate(vault: TestVault): Promise<void> {
   await held(vault, other, 4_000, { expires_in_secs: 3_000 });
   await settle(vault, broke, 3_000);
   await asOperator(vault, 'DELETE', `/agents/${other.id}`);
+  // Nothing changes but that the key is taken.
+  const again = { 'idempotency-key': 'disable-1' };
+  await asOperator(vault, 'DELETE', `/agents/${other.id}`, undefined, again);
 }
 
 beforeAll(async () => {
@@ -223,7 +226,7 @@ describe('an added row is found', () => {
       'INSERT INTO audit (chain, seq, at, action, facts, hash) SELECT chain, max(seq) + 1, at, action, facts, hash FROM audit WHERE chain = 1',
     ],
     ['a chain head', "INSERT INTO audit_heads VALUES (99, 0, '')"],
-    ['an idempotency key', "INSERT INTO idempotency_keys VALUES ('k', 'f', '{}', 1)"],
+    ['an idempotency key', "INSERT INTO idempotency_keys VALUES ('k', 'f', '{}', 1, 'operator')"],
     ['a fact about the ledger', "INSERT INTO meta VALUES ('mode', 'recovery')"],
   ])('%s', (_what, sql) => {
     expect(verifyFile(tampered((db) => db.exec(sql))).total).toBeGreaterThan(0);

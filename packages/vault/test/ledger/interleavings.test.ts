@@ -119,6 +119,7 @@ function commandOf(op: Op, agents: TestAgent[], txNo: number): Command {
     case 'credit':
       return {
         kind: 'credit',
+        replayKey: undefined,
         correlationId: 'corr',
         agentId: agents[op.agent]!.id,
         amount: op.amount as Msat,

@@ -293,6 +293,7 @@ describe('a defect in one command', () => {
     const credit = (transactionId: string) =>
       vault.engine.execute({
         kind: 'credit',
+        replayKey: undefined,
         correlationId: 'c',
         agentId: agent.id,
         amount: msat(5),
@@ -300,6 +301,7 @@ describe('a defect in one command', () => {
       });
     const duplicate = vault.engine.execute({
       kind: 'create_agent',
+      replayKey: undefined,
       correlationId: 'c',
       agentId: agent.id,
       name: 'twice',

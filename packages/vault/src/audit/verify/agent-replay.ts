@@ -8,6 +8,7 @@ import { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
 import { FactsError, integer, optionalInteger, optionalList, text } from './facts.ts';
 import type { Row } from './lookups.ts';
+import { checkRemembered } from './remembered.ts';
 import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
 import { ReservationReplay } from './reservation-replay.ts';
@@ -149,22 +150,4 @@ export class AgentReplay {
       [RAIL, books.availableId, amount, 'credit'],
     ]);
   }
-}
-
-/** An operator's replay key: its row must stand as long as it is kept, and say the same. */
-function checkRemembered(deps: ReplayDeps, fact: Fact, what: string): void {
-  const remembered = fact.facts.remembered as Readonly<Record<string, unknown>> | undefined;
-  if (remembered === undefined) return;
-  const key = text(remembered, 'key');
-  const stored = deps.lookups.answer(key);
-  if (stored === undefined && fact.at < deps.answersSinceMs) return;
-  // The key may have been used again after its time.
-  if (stored !== undefined && Number(stored.created_at) > fact.at) return;
-  deps.totals.idempotency_keys++;
-  const answer = {
-    fingerprint: text(remembered, 'fingerprint'),
-    answer: text(remembered, 'answer'),
-    created_at: fact.at,
-  };
-  compareRow(deps.report, `${what}: idempotency key ${key}`, answer, stored);
 }

@@ -2,30 +2,38 @@ import { META_AUDIT_KEY_ID, META_EPOCH } from '../../ledger/open-ledger.ts';
 import type { Fact } from './chain.ts';
 import { FactsError, optionalText, text } from './facts.ts';
 import type { Lookups, Row } from './lookups.ts';
+import { checkRemembered } from './remembered.ts';
+import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow, type Report } from './report.ts';
 import type { Totals } from './totals.ts';
 
 /** The ledger's own chain: how it began, and which reservations were forbidden before they came. */
 export class LedgerReplay {
+  readonly #deps: ReplayDeps;
   readonly #lookups: Lookups;
   readonly #report: Report;
   readonly #totals: Totals;
   readonly #meta: ReadonlyMap<string, string>;
   #created = false;
 
-  constructor(lookups: Lookups, report: Report, totals: Totals, meta: ReadonlyMap<string, string>) {
-    this.#lookups = lookups;
-    this.#report = report;
-    this.#totals = totals;
+  constructor(deps: ReplayDeps, meta: ReadonlyMap<string, string>) {
+    this.#deps = deps;
+    this.#lookups = deps.lookups;
+    this.#report = deps.report;
+    this.#totals = deps.totals;
     this.#meta = meta;
   }
 
-  apply({ seq, action, at, facts }: Fact): void {
+  apply(fact: Fact): void {
+    const { seq, action, at, facts } = fact;
     const what = `ledger: audit row ${seq} (${action})`;
     try {
       if (action === 'LEDGER_CREATED') this.#checkMeta(facts);
       else if (action === 'RESERVATION_FORBIDDEN') this.#checkTombstone(facts, at);
-      else this.#report.add(`${what} is not an action of the ledger`);
+      else if (action !== 'ANSWER_REMEMBERED') {
+        this.#report.add(`${what} is not an action of the ledger`);
+      }
+      checkRemembered(this.#deps, fact, what);
     } catch (error) {
       if (!(error instanceof FactsError)) throw error;
       this.#report.add(`${what} cannot be understood: ${error.message}`);

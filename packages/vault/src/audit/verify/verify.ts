@@ -52,7 +52,9 @@ function checkAll(db: Database, seal: Seal, report: Report): void {
 
   const lookups = createLookups(db);
   const totals = emptyTotals();
-  const ledger = new LedgerReplay(lookups, report, totals, meta);
+  const answersSinceMs = ledgerMs - REPLAY_KEYS_KEPT_MS;
+  const deps = { lookups, report, totals, answersSinceMs };
+  const ledger = new LedgerReplay(deps, meta);
   let lastAt = 0;
   for (const fact of walkChain(db, seal, LEDGER_CHAIN, LEDGER_CHAIN_NAME, report)) {
     ledger.apply(fact);
@@ -61,10 +63,9 @@ function checkAll(db: Database, seal: Seal, report: Report): void {
   ledger.finish();
   totals.audit_heads++;
 
-  const answersSinceMs = ledgerMs - REPLAY_KEYS_KEPT_MS;
   for (const chain of agentChains(db)) {
     const name = agentName(db, lookups, chain);
-    const replay = new AgentReplay({ lookups, report, totals, answersSinceMs }, chain, name);
+    const replay = new AgentReplay(deps, chain, name);
     for (const fact of walkChain(db, seal, chain, name, report)) {
       replay.apply(fact);
       lastAt = Math.max(lastAt, fact.at);

@@ -136,13 +136,17 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
         security: SECURITY,
         params: agentParams,
         body: disableBody,
-        response: { 200: disableAnswer, ...refusals('unauthorized', 'not_found') },
+        response: {
+          200: disableAnswer,
+          ...refusals('unauthorized', 'not_found', 'idempotency_conflict'),
+        },
       },
     },
     async (request, reply) => {
       const outcome = await engine.execute({
         kind: 'disable_agent',
         correlationId: request.id,
+        replayKey: replayKeyOf(request),
         agentId: request.params.id,
       });
       return sendOutcome(reply, outcome, (disabled) => ({
