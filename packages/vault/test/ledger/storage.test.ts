@@ -142,6 +142,8 @@ describe('a full disk', () => {
     let vault = await openVault();
     const agent = await fundedAgent(vault);
     const id = await held(vault, agent, 1_000, { expires_in_secs: 10 });
+    // So that giving all of them more time takes more room than the last pages have left.
+    for (let n = 0; n < 60; n++) await held(vault, agent, 1, { expires_in_secs: 10 });
     await vault.close();
     vault.clock.advance(60_000);
     vault = await openVault({ path: vault.path, clock: vault.clock, start: false });
