@@ -54,7 +54,8 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   insufficient_balance: 'The agent has less available than is to be held. Nothing was changed.',
   policy_denied: 'The spend policy forbids this amount now; `rule` says which limit.',
   agent_disabled: 'The operator has disabled the agent; its money is untouched.',
-  insufficient_scope: RESERVED,
+  insufficient_scope:
+    'The token may not do this: `spend` is for what changes something, `read` for what does not.',
   not_found: 'No such route, agent or reservation.',
   method_not_allowed: 'The route exists, but not with this method.',
   idempotency_conflict:
@@ -62,6 +63,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   already_released: 'The hold was released and the agent has its money back.',
   already_settled: 'The reservation was charged, and cannot be released or extended.',
   already_settled_differently: 'Another bill was charged for this reservation; it stands.',
+  too_many_tokens: 'The agent has as many usable tokens as it may have; revoke some.',
   expired: 'The hold has expired and the agent has its money back; it cannot be extended.',
   request_too_large: 'The body is too large.',
   unsupported_media_type: 'The body was not sent as JSON.',

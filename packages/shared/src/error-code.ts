@@ -20,6 +20,8 @@ export const VAULT_ERRORS = {
   already_released: { status: 409, transient: false },
   already_settled: { status: 409, transient: false },
   already_settled_differently: { status: 409, transient: false },
+  /** An agent has as many usable tokens as it may have. */
+  too_many_tokens: { status: 409, transient: false },
   expired: { status: 409, transient: false },
   request_too_large: { status: 413, transient: false },
   unsupported_media_type: { status: 415, transient: false },

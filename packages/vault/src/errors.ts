@@ -1,4 +1,9 @@
-import { VAULT_ERRORS, type VaultErrorBody, type VaultErrorCode } from '@arbstr/shared';
+import {
+  type AgentScope,
+  VAULT_ERRORS,
+  type VaultErrorBody,
+  type VaultErrorCode,
+} from '@arbstr/shared';
 
 /**
  * A business answer of "no": data, not an exception. Nothing was changed by a command that was
@@ -18,6 +23,13 @@ export function refuse(
 ): Refusal {
   return details === undefined ? { refused: code, message } : { refused: code, message, details };
 }
+
+export const insufficientScope = (needed: AgentScope, scopes: readonly AgentScope[]): Refusal =>
+  refuse(
+    'insufficient_scope',
+    `this needs a token with the scope ${needed}; the operator can make one`,
+    { required_scope: needed, scopes: [...scopes] },
+  );
 
 export function isRefusal(outcome: object): outcome is Refusal {
   return 'refused' in outcome;
@@ -39,6 +51,10 @@ export class VaultError extends Error {
     super(message);
     this.name = 'VaultError';
     this.refusal = refuse(code, message, details);
+  }
+
+  static of({ refused, message, details }: Refusal): VaultError {
+    return new VaultError(refused, message, details);
   }
 }
 

@@ -1,10 +1,11 @@
 /** What is known of agents: reads of committed rows, for the HTTP side. Amounts in msat. */
 import { type AgentScope, type Msat, msat } from '@arbstr/shared';
-import { and, asc, desc, eq, gt, inArray, sql } from 'drizzle-orm';
+import { and, asc, desc, eq, gt, inArray, lt, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { accounts, agents, agentTokens, policyVersions, spendBuckets } from '../db/schema.ts';
 import { availableName, heldName } from '../ledger/account.ts';
 import { minuteOf, WINDOW_MINUTES } from '../ledger/spend-window.ts';
+import { isUsable } from '../ledger/view.ts';
 import { policyOfRow } from '../policy/policy-fields.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 
@@ -16,6 +17,8 @@ export interface AuthenticatedAgent {
 }
 
 export type AgentRecord = typeof agents.$inferSelect;
+
+export type TokenRecord = typeof agentTokens.$inferSelect;
 
 export interface Balances {
   readonly available: Msat;
@@ -51,8 +54,7 @@ export function createAgentQueries(db: BetterSQLite3Database) {
     authenticate(tokenHash: string, nowMs: number): AuthenticatedAgent | null {
       const row = byTokenHash.get({ hash: tokenHash });
       if (!row) return null;
-      if (row.expiresAt !== null && row.expiresAt <= nowMs) return null;
-      if (row.revokedAt !== null && row.revokedAt <= nowMs) return null;
+      if (!isUsable(row, nowMs)) return null;
       const { no, id, name, scopes } = row;
       return { no, id, name, scopes: scopes.split(' ') as AgentScope[] };
     },
@@ -89,6 +91,22 @@ export function createAgentQueries(db: BetterSQLite3Database) {
         .limit(limit)
         .all()
         .map(policyOfRow);
+    },
+
+    /** Newest first, before `beforeId`. */
+    tokens(no: number, beforeId: string | null, limit: number): TokenRecord[] {
+      return db
+        .select()
+        .from(agentTokens)
+        .where(
+          and(
+            eq(agentTokens.agentNo, no),
+            beforeId === null ? undefined : lt(agentTokens.id, beforeId),
+          ),
+        )
+        .orderBy(desc(agentTokens.id))
+        .limit(limit)
+        .all();
     },
 
     /** Both accounts in one statement, so that money on its way between them is seen once. */

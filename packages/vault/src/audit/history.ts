@@ -135,7 +135,11 @@ function entryOf(row: typeof audit.$inferSelect, agentId: string): HistoryEntry 
     policy_decision: row.action === 'RESERVATION_HELD' ? 'ALLOW' : null,
     policy_reason: row.action === 'RESERVATION_HELD' ? 'policy_passed' : null,
     amount_msat: amountOf(facts),
-    ref_id: text('reservation_id') ?? text('transaction_id') ?? text('policy_version_id'),
+    ref_id:
+      text('reservation_id') ??
+      text('transaction_id') ??
+      text('policy_version_id') ??
+      text('token_id'),
     correlation_id: text('correlation_id'),
     metadata,
     created_at: row.at,

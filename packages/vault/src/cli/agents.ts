@@ -1,14 +1,15 @@
 /** `agents …` and `deposit`: the operator's shortcuts over the REST API. */
-import { parseArgs } from 'node:util';
 import { formatSats, msat } from '@arbstr/shared';
 import { StartError } from '../errors.ts';
+import { type Fields, POLICY_OPTIONS, parseOptions, showField } from './agent-options.ts';
 import { createOperatorClient, type OperatorClient } from './client.ts';
 import { AGENTS_USAGE } from './usage.ts';
 
 interface Call {
   readonly client: OperatorClient;
   readonly names: readonly string[];
-  readonly limits: Record<string, number | null>;
+  readonly policy: Fields;
+  readonly token: Fields;
   readonly print: (answer: object, lines: string[]) => void;
 }
 
@@ -19,21 +20,22 @@ interface ListedAgent {
 }
 
 interface SetPolicy {
-  policy: { version: number; max_transaction_msat: number | null; daily_limit_msat: number | null };
+  policy: { version: number } & Record<string, unknown>;
 }
 
 export async function agentsCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { values, positionals } = parse(args);
+  const { json, policy, token, positionals } = parseOptions(args);
   const [action, ...names] = positionals;
   const call: Call = {
     client: createOperatorClient(environment),
     names,
-    limits: limitsOf(values),
+    policy,
+    token,
     print: (answer, lines) => {
-      process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
+      process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
     },
   };
   switch (action) {
@@ -44,7 +46,10 @@ export async function agentsCommand(
       await list(call);
       return 0;
     case 'policy':
-      await policy(call);
+      await setPolicy(call);
+      return 0;
+    case 'rotate-token':
+      await rotateToken(call);
       return 0;
     case 'disable':
       await disable(call);
@@ -58,16 +63,17 @@ export async function agentsCommand(
   }
 }
 
-async function create({ client, names, limits, print }: Call): Promise<void> {
+async function create({ client, names, policy, print }: Call): Promise<void> {
+  const hasPolicy = Object.keys(policy).length > 0;
   const body = {
     name: required(names[0], 'a name'),
-    ...(Object.keys(limits).length > 0 ? { policy: limits } : {}),
+    ...(hasPolicy ? { policy } : {}),
   };
   const answer = await client.call<{ agent_id: string; token: string }>('POST', '/agents', body);
   print(answer, [
     `agent  ${answer.agent_id}`,
     `token  ${answer.token}   (shown once; keep it)`,
-    ...(Object.keys(limits).length > 0
+    ...(hasPolicy
       ? []
       : [`It may spend nothing before it has a policy: agents policy ${answer.agent_id} …`]),
   ]);
@@ -93,14 +99,30 @@ async function list({ client, print }: Call): Promise<void> {
   );
 }
 
-async function policy({ client, names, limits, print }: Call): Promise<void> {
+async function setPolicy({ client, names, policy, print }: Call): Promise<void> {
   const id = required(names[0], 'an agent id');
   const path = `/operator/agents/${id}/policy`;
-  const answer = await client.call<SetPolicy>('PATCH', path, limits);
+  const answer = await client.call<SetPolicy>('PATCH', path, policy);
   print(answer, [
     `policy version ${answer.policy.version}`,
-    `  max transaction  ${showLimit(answer.policy.max_transaction_msat)}`,
-    `  24 h limit       ${showLimit(answer.policy.daily_limit_msat)}`,
+    ...Object.keys(POLICY_OPTIONS).map((option) => {
+      const field = option.replaceAll('-', '_');
+      return `  ${option.padEnd(22)}${showField(field, answer.policy[field])}`;
+    }),
+  ]);
+}
+
+async function rotateToken({ client, names, token, print }: Call): Promise<void> {
+  const id = required(names[0], 'an agent id');
+  const answer = await client.call<{ token_id: string; token: string }>(
+    'POST',
+    `/agents/${id}/tokens`,
+    token,
+  );
+  const overlap = token.overlap_secs ?? 0;
+  print(answer, [
+    `token  ${answer.token}   (shown once; keep it)`,
+    `It is ${answer.token_id}; the older ones end ${overlap === 0 ? 'now' : `in ${overlap} s`}.`,
   ]);
 }
 
@@ -123,40 +145,7 @@ async function deposit({ client, names, print }: Call): Promise<void> {
   ]);
 }
 
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        'daily-limit-msat': { type: 'string' },
-        'max-transaction-msat': { type: 'string' },
-      },
-    });
-  } catch (error) {
-    throw new StartError((error as Error).message);
-  }
-}
-
-function limitsOf(values: Record<string, unknown>): Record<string, number | null> {
-  const limits: Record<string, number | null> = {};
-  for (const name of ['daily-limit-msat', 'max-transaction-msat']) {
-    const value = values[name];
-    if (typeof value !== 'string') continue;
-    const limit = value === 'none' ? null : Number(value);
-    if (limit !== null && !Number.isSafeInteger(limit)) {
-      throw new StartError(`--${name} must be an integer number of msat, or none`);
-    }
-    limits[name.replaceAll('-', '_')] = limit;
-  }
-  return limits;
-}
-
 function required(value: string | undefined, what: string): string {
   if (value === undefined) throw new StartError(`needs ${what}`);
   return value;
 }
-
-const showLimit = (limit: number | null): string =>
-  limit === null ? 'none' : `${formatSats(msat(limit))} sats`;

@@ -1,8 +1,13 @@
-export const AGENTS_USAGE = `  agents create NAME     [--daily-limit-msat N] [--max-transaction-msat N]
+export const AGENTS_USAGE = `  agents create NAME [LIMITS]
   agents list
-  agents policy ID       [--daily-limit-msat N|none] [--max-transaction-msat N|none]
+  agents policy ID [LIMITS]   change the named ones; none lifts one
+  agents rotate-token ID [--scopes spend,read] [--expires-in-secs N] [--overlap-secs N|none]
   agents disable ID
-  deposit ID MSAT        credit an agent (also: agents deposit)
+  deposit ID MSAT             credit an agent (also: agents deposit)
+
+  LIMITS: --max-transaction-msat N  --daily-limit-msat N  --max-fee-msat N
+          --approval-timeout-ms N  --alert-floor-msat N  --alert-cooldown-ms N
+          --allowed-models A,B  --allowed-destinations A,B
 
   These speak to VAULT_URL (http://127.0.0.1:3010) with VAULT_ADMIN_TOKEN; --json prints answers as they came.
 `;

@@ -3,7 +3,7 @@ import { HEADERS } from '@arbstr/shared';
 import type { FastifyRequest } from 'fastify';
 import type { AgentQueries, AuthenticatedAgent } from '../agent/agent-queries.ts';
 import { tokenHash } from '../agent/token.ts';
-import { VaultError } from '../errors.ts';
+import { insufficientScope, VaultError } from '../errors.ts';
 import { OPERATOR } from '../ledger/replay-key.ts';
 import type { Time } from '../ports.ts';
 
@@ -43,6 +43,9 @@ export interface AgentReaderDeps {
   readonly time: Time;
 }
 
+const READING = new Set(['GET', 'HEAD']);
+
+/** The operator, or the agent whose token has the scope that the method needs. */
 export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
   const isOperator = secretMatcher(adminToken);
   return (request: FastifyRequest): Reader => {
@@ -54,6 +57,10 @@ export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
     }
     const agent = agents.authenticate(tokenHash(given), time.now());
     if (!agent) throw new VaultError('invalid_token', 'unknown, expired or revoked agent token');
+    const needed = READING.has(request.method) ? 'read' : 'spend';
+    if (!agent.scopes.includes(needed)) {
+      throw VaultError.of(insufficientScope(needed, agent.scopes));
+    }
     request.principal = agent.id;
     return { role: 'agent', agent };
   };

@@ -6,6 +6,7 @@ import { billingRoutes } from './routes/billing.ts';
 import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
+import { operatorTokenRoutes } from './routes/operator-tokens.ts';
 import { reservationRoutes } from './routes/reservations.ts';
 
 /** Every route, each group with its own authentication. */
@@ -16,5 +17,6 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(reservationRoutes, { ...parts, prefix: '/internal' });
   await app.register(operatorAgentRoutes, parts);
   await app.register(operatorPolicyRoutes, parts);
+  await app.register(operatorTokenRoutes, parts);
   await app.register(agentRoutes, parts);
 }

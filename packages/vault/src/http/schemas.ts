@@ -112,7 +112,7 @@ export const meAnswer = z.object({
 });
 
 /** Null where there is no body. */
-export const disableBody = z.strictObject({}).nullish();
+export const noBody = z.strictObject({}).nullish();
 export const disableAnswer = z.object({
   agent_id: idSchema('agent'),
   disabled: z.literal(true),

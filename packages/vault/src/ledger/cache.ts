@@ -8,7 +8,7 @@ import { policyOfRow } from '../policy/policy-fields.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import { type Account, availableName, heldName } from './account.ts';
-import { reservationOf } from './rows.ts';
+import { reservationOf, tokenOf } from './rows.ts';
 import { SpendWindow, WINDOW_MINUTES } from './spend-window.ts';
 import type { AccountRow, Statements } from './statements.ts';
 import type { AgentState, AgentToken } from './view.ts';
@@ -111,13 +111,13 @@ export class LedgerCache {
     if (known) return known;
     const row = this.#sql.selectToken.get(hash);
     if (!row) return undefined;
-    const token = {
-      agentNo: row.agent_no,
-      expiresAt: row.expires_at,
-      revokedAt: row.revoked_at,
-    };
+    const token = tokenOf(row);
     this.#tokens.set(hash, token);
     return token;
+  }
+
+  forgetToken(hash: string): void {
+    this.#tokens.delete(hash);
   }
 
   window(agentNo: number, nowMinute: number): SpendWindow {

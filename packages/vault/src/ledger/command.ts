@@ -39,6 +39,25 @@ export interface DisableAgent extends AskedCommand {
   readonly agentId: string;
 }
 
+/** Makes a token and ends the older ones. */
+export interface IssueToken extends AskedCommand {
+  readonly kind: 'issue_token';
+  readonly agentId: string;
+  readonly tokenId: string;
+  readonly hash: string;
+  /** Null: those of the newest usable token. */
+  readonly scopes: readonly AgentScope[] | null;
+  readonly expiresInMs: number | null;
+  /** How long the older ones stay usable; null leaves them alone. */
+  readonly overlapMs: number | null;
+}
+
+export interface RevokeToken extends AskedCommand {
+  readonly kind: 'revoke_token';
+  readonly agentId: string;
+  readonly tokenId: string;
+}
+
 export interface SetPolicy extends AskedCommand {
   readonly kind: 'set_policy';
   readonly agentId: string;
@@ -114,6 +133,8 @@ export interface Heartbeat {
 export type Command =
   | CreateAgent
   | DisableAgent
+  | IssueToken
+  | RevokeToken
   | SetPolicy
   | Credit
   | Reserve

@@ -12,6 +12,7 @@ import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
 import { settle } from './settle.ts';
+import { issueToken, revokeToken } from './tokens.ts';
 import type { LedgerView } from './view.ts';
 
 export function decide(
@@ -49,6 +50,10 @@ function decideNew(
       return createAgent(view, command, now);
     case 'disable_agent':
       return disableAgent(view, command, now);
+    case 'issue_token':
+      return issueToken(view, command, now);
+    case 'revoke_token':
+      return revokeToken(view, command, now);
     case 'set_policy':
       return setPolicy(view, command, now);
     case 'credit':

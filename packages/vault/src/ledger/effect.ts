@@ -45,6 +45,14 @@ export interface InsertToken {
   readonly expiresAt: number | null;
 }
 
+export interface EndToken {
+  readonly effect: 'end_token';
+  readonly id: string;
+  readonly hash: string;
+  /** Unusable from then on; may be ahead. */
+  readonly at: number;
+}
+
 export interface InsertPolicy {
   readonly effect: 'insert_policy';
   readonly agentNo: number;
@@ -111,6 +119,7 @@ export type Effect =
   | Transfer
   | InsertAgent
   | InsertToken
+  | EndToken
   | InsertPolicy
   | DisableAgentRow
   | InsertReservation

@@ -1,5 +1,5 @@
 /** What each command answers. A refusal is the same for all of them. */
-import type { Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
+import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
 import type { Refusal } from '../errors.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Command } from './command.ts';
@@ -12,6 +12,20 @@ export interface AgentCreated {
 export interface AgentDisabled {
   agentId: string;
   disabledAt: number;
+}
+
+export interface TokenIssued {
+  agentId: string;
+  tokenId: string;
+  scopes: AgentScope[];
+  createdAt: number;
+  expiresAt: number | null;
+}
+
+export interface TokenRevoked {
+  agentId: string;
+  tokenId: string;
+  revokedAt: number;
 }
 
 export interface PolicySet {
@@ -46,6 +60,8 @@ export interface Alive {
 export interface OutcomeByKind {
   create_agent: AgentCreated;
   disable_agent: AgentDisabled;
+  issue_token: TokenIssued;
+  revoke_token: TokenRevoked;
   set_policy: PolicySet;
   credit: Credited;
   reserve: ReserveAnswer;

@@ -1,6 +1,6 @@
 import type { Msat, ReserveAnswer } from '@arbstr/shared';
 import { subMsat, ZERO_MSAT } from '@arbstr/shared';
-import { type Refusal, refuse } from '../errors.ts';
+import { insufficientScope, type Refusal, refuse } from '../errors.ts';
 import {
   type Forbidden,
   isForbidden,
@@ -17,7 +17,7 @@ import { canCredit } from './account.ts';
 import type { Reserve } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import { minuteOf } from './spend-window.ts';
-import type { AgentState, AgentToken, LedgerView } from './view.ts';
+import { type AgentState, isUsable, type LedgerView } from './view.ts';
 
 /**
  * available → held. The checks stand in the order in which they are answered: who, whether this
@@ -26,6 +26,7 @@ import type { AgentState, AgentToken, LedgerView } from './view.ts';
 export function reserve(view: LedgerView, command: Reserve, now: number): Decision<ReserveAnswer> {
   const token = view.token(command.tokenHash);
   if (!token || !isUsable(token, now)) return no(invalidToken());
+  if (!token.scopes.includes('spend')) return no(insufficientScope('spend', token.scopes));
 
   const known = command.byCorrelation
     ? view.reservationByCorrelation(token.agentNo, command.correlationId)
@@ -146,11 +147,6 @@ function answer(
     expires_at: reservation.expiresAt,
     ledger_epoch: view.epoch,
   };
-}
-
-export function isUsable(token: AgentToken, now: number): boolean {
-  if (token.revokedAt !== null && token.revokedAt <= now) return false;
-  return token.expiresAt === null || token.expiresAt > now;
 }
 
 const no = (refusal: Refusal): Decision<ReserveAnswer> => ({

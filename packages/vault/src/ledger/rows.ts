@@ -1,6 +1,16 @@
 /** Reservations as SQLite keeps them. */
-import type { Msat, ReservationState } from '@arbstr/shared';
+import type { AgentScope, Msat, ReservationState } from '@arbstr/shared';
 import type { StoredReservation, Usage } from '../reservation/reservation.ts';
+import type { AgentToken } from './view.ts';
+
+export interface TokenRow {
+  id: string;
+  agent_no: number;
+  token_hash: string;
+  scopes: string;
+  expires_at: number | null;
+  revoked_at: number | null;
+}
 
 export interface ReservationRow {
   id: string;
@@ -21,6 +31,15 @@ export interface ReservationRow {
   balance_after_end: number | null;
   usage: string | null;
 }
+
+export const tokenOf = (row: TokenRow): AgentToken => ({
+  id: row.id,
+  agentNo: row.agent_no,
+  hash: row.token_hash,
+  scopes: row.scopes.split(' ') as AgentScope[],
+  expiresAt: row.expires_at,
+  revokedAt: row.revoked_at,
+});
 
 /** The database's checks make sure that each state has its columns. */
 export function reservationOf(row: ReservationRow): StoredReservation {

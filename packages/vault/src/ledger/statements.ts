@@ -1,17 +1,12 @@
 /** The ledger's SQL, prepared once. Only the store runs it, inside the batch's transaction. */
 import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
-import type { ReservationRow } from './rows.ts';
+import type { ReservationRow, TokenRow } from './rows.ts';
 
 export interface AgentRow {
   no: number;
   id: string;
   disabled_at: number | null;
-}
-export interface TokenRow {
-  agent_no: number;
-  expires_at: number | null;
-  revoked_at: number | null;
 }
 export interface AccountRow {
   id: number;
@@ -36,8 +31,13 @@ export function prepareStatements(db: Database) {
        ON CONFLICT DO UPDATE SET ledger_ms = excluded.ledger_ms, seal = excluded.seal`,
     ),
 
-    selectToken: db.prepare<[string], TokenRow>(
-      'SELECT agent_no, expires_at, revoked_at FROM agent_tokens WHERE token_hash = ?',
+    selectToken: db.prepare<[string], TokenRow>('SELECT * FROM agent_tokens WHERE token_hash = ?'),
+    selectTokens: db.prepare<[number], TokenRow>(
+      'SELECT * FROM agent_tokens WHERE agent_no = ? ORDER BY id',
+    ),
+    endToken: db.prepare(
+      `UPDATE agent_tokens SET revoked_at = @at
+       WHERE id = @id AND (revoked_at IS NULL OR revoked_at > @at)`,
     ),
     insertToken: db.prepare(
       `INSERT INTO agent_tokens (id, agent_no, token_hash, scopes, created_at, expires_at)

@@ -16,7 +16,7 @@ import type {
 import { availableName, heldName, SHARED_ACCOUNTS } from './account.ts';
 import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
 import type { Audit, Effect, Spend, Transfer } from './effect.ts';
-import { reservationOf } from './rows.ts';
+import { reservationOf, tokenOf } from './rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
 import { prepareStatements, type Statements } from './statements.ts';
 import type { LedgerView } from './view.ts';
@@ -136,6 +136,10 @@ export class LedgerStore {
         sql.insertToken.run(id, agentNo, hash, scopes.join(' '), createdAt, expiresAt);
         return;
       }
+      case 'end_token':
+        changedOne(sql.endToken.run({ id: effect.id, at: effect.at }));
+        this.#cache.forgetToken(effect.hash);
+        return;
       case 'insert_policy': {
         const { policy, agentNo } = effect;
         sql.insertPolicy.run({ ...policyRow(policy), agent_no: agentNo });
@@ -259,6 +263,7 @@ export class LedgerStore {
         return cache.account(SHARED_ACCOUNTS.railSimulated.id);
       },
       token: (hash) => cache.token(hash),
+      tokensOf: (agentNo) => sql.selectTokens.all(agentNo).map(tokenOf),
       agent: (no) => cache.agent(no),
       agentById: (id) => cache.agentById(id),
       spent: (agentNo, nowMinute) => cache.window(agentNo, nowMinute).spent(nowMinute),

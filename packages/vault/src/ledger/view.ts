@@ -1,12 +1,21 @@
 /** What the ledger's decisions may look at. Reads only; the store answers from cache or disk. */
+import type { AgentScope } from '@arbstr/shared';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import type { Account } from './account.ts';
 
 export interface AgentToken {
+  readonly id: string;
   readonly agentNo: number;
+  readonly hash: string;
+  readonly scopes: readonly AgentScope[];
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
+}
+
+export function isUsable(token: Pick<AgentToken, 'expiresAt' | 'revokedAt'>, now: number): boolean {
+  if (token.revokedAt !== null && token.revokedAt <= now) return false;
+  return token.expiresAt === null || token.expiresAt > now;
 }
 
 export interface AgentState {
@@ -30,6 +39,8 @@ export interface LedgerView {
   readonly loss: Account;
   readonly railSimulated: Account;
   token(hash: string): AgentToken | undefined;
+  /** All of an agent's, in the order in which they were made. */
+  tokensOf(agentNo: number): AgentToken[];
   agent(no: number): AgentState;
   agentById(id: string): AgentState | undefined;
   /** Charged in the last 24 h, msat, without holds. */

@@ -43,6 +43,14 @@ async function populate(vault: TestVault): Promise<void> {
     allowed_models: ['gpt-4o-mini'],
     allowed_destinations: ['shop@example.com'],
   });
+  const tokens = `/agents/${other.id}/tokens`;
+  await asOperator(vault, 'POST', tokens, {
+    scopes: ['read'],
+    expires_in_secs: 60,
+    overlap_secs: null,
+  });
+  const { body: ending } = await asOperator(vault, 'POST', tokens, { overlap_secs: null });
+  await asOperator(vault, 'DELETE', `${tokens}/${ending.token_id}`);
   await settle(vault, await held(vault, agent), 400, { provider: 'alpha', tokens_in: 12 });
   await settle(vault, await held(vault, agent), 0);
   await release(vault, await held(vault, agent));

@@ -190,6 +190,19 @@ test('the operator’s shortcuts make, fund, limit, list and disable an agent', 
   expect(vault(['agents', 'policy', id, '--daily-limit-msat', '9000'], at).stdout).toContain(
     '9 sats',
   );
+  const lists = ['--allowed-models', 'a,b', '--max-fee-msat', 'none'];
+  expect(vault(['agents', 'policy', id, ...lists], at).stdout).toMatch(
+    /daily-limit-msat +9 sats\n.*max-fee-msat +none[\s\S]*allowed-models +a, b/,
+  );
+  expect(vault(['agents', 'policy', id, '--max-fee-msat', '1.5'], at).stderr).toContain(
+    'must be an integer',
+  );
+  const rotated = vault(['agents', 'rotate-token', id, '--scopes', 'read', '--json'], at);
+  const { token, scopes } = JSON.parse(rotated.stdout);
+  expect([scopes, token]).toEqual([['read'], expect.stringMatching(/^vtk_/)]);
+  const me = (bearer: string) =>
+    fetch(`${url}/agents/me`, { headers: { authorization: `Bearer ${bearer}` } });
+  expect([(await me(created.token)).status, (await me(token)).status]).toEqual([401, 200]);
   expect(vault(['agents', 'list'], at).stdout).toMatch(new RegExp(`${id}  active +Ada`));
   expect(vault(['agents', 'disable', id], at).status).toBe(0);
   expect(vault(['agents', 'list'], at).stdout).toContain('disabled');

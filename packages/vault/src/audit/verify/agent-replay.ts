@@ -13,6 +13,7 @@ import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
 import { ReservationReplay } from './reservation-replay.ts';
 import { SpendReplay } from './spend-replay.ts';
+import { TokenReplay } from './token-replay.ts';
 
 const RAIL = SHARED_ACCOUNTS.railSimulated.id;
 
@@ -23,6 +24,7 @@ export class AgentReplay {
   readonly #books: AgentBooks;
   readonly #spend = new SpendReplay();
   readonly #reservations: ReservationReplay;
+  readonly #tokens: TokenReplay;
   #registered: Row | null = null;
 
   constructor(deps: ReplayDeps, no: number, name: string) {
@@ -30,6 +32,7 @@ export class AgentReplay {
     this.#no = no;
     this.#name = name;
     this.#books = new AgentBooks(deps);
+    this.#tokens = new TokenReplay(deps, no);
     this.#reservations = new ReservationReplay(deps, no, this.#books, this.#spend);
   }
 
@@ -53,6 +56,7 @@ export class AgentReplay {
     }
     compareRow(report, this.#name, this.#registered, lookups.agent(this.#no));
     this.#books.finish(this.#name);
+    this.#tokens.finish();
     this.#reservations.finish();
     this.#spend.finish(this.#deps, this.#no, this.#name);
   }
@@ -64,6 +68,12 @@ export class AgentReplay {
         return;
       case 'AGENT_DISABLED':
         if (this.#registered) this.#registered.disabled_at = fact.at;
+        return;
+      case 'TOKEN_ISSUED':
+        this.#tokens.issue(fact);
+        return;
+      case 'TOKEN_REVOKED':
+        this.#tokens.revoke(fact);
         return;
       case 'POLICY_UPDATED':
         this.#policy(fact);
@@ -95,10 +105,10 @@ export class AgentReplay {
     }
   }
 
-  #register({ facts, at }: Fact): void {
-    const { lookups, report, totals } = this.#deps;
+  #register(fact: Fact): void {
+    const { facts, at } = fact;
+    const { totals } = this.#deps;
     totals.agents++;
-    totals.agent_tokens++;
     totals.accounts += 2;
     this.#registered = {
       id: text(facts, 'agent_id'),
@@ -109,16 +119,7 @@ export class AgentReplay {
     };
     this.#books.availableId = integer(facts, 'available_account');
     this.#books.heldId = integer(facts, 'held_account');
-    const tokenId = text(facts, 'token_id');
-    const token = {
-      agent_no: this.#no,
-      token_hash: text(facts, 'token_hash'),
-      scopes: text(facts, 'scopes'),
-      created_at: at,
-      expires_at: null,
-      revoked_at: null,
-    };
-    compareRow(report, `agent_tokens ${tokenId}`, token, lookups.token(tokenId));
+    this.#tokens.issue(fact);
   }
 
   #policy({ facts, at }: Fact): void {

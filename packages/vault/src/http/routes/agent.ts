@@ -47,7 +47,10 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         summary: 'Who am I',
         tags: TAGS,
         security: [{ agent: [] }],
-        response: { 200: meAnswer, ...refusals('invalid_token', 'not_found') },
+        response: {
+          200: meAnswer,
+          ...refusals('invalid_token', 'insufficient_scope', 'not_found'),
+        },
       },
     },
     async (request, reply) => {
@@ -73,7 +76,10 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         tags: TAGS,
         security: SECURITY,
         params: agentParams,
-        response: { 200: balanceAnswer, ...refusals('invalid_token', 'not_found') },
+        response: {
+          200: balanceAnswer,
+          ...refusals('invalid_token', 'insufficient_scope', 'not_found'),
+        },
       },
     },
     async (request, reply) => {
@@ -109,7 +115,7 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         }),
         response: {
           200: z.object({ entries: z.array(historyEntry), ...pageAnswer }),
-          ...refusals('invalid_token', 'not_found', 'invalid_cursor'),
+          ...refusals('invalid_token', 'insufficient_scope', 'not_found', 'invalid_cursor'),
         },
       },
     },

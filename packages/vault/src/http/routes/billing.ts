@@ -78,6 +78,7 @@ export async function billingRoutes(app: App, parts: VaultParts): Promise<void> 
           ...refusals(
             'unauthorized',
             'invalid_token',
+            'insufficient_scope',
             'insufficient_balance',
             'policy_denied',
             'agent_disabled',

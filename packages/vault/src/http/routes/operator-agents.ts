@@ -18,8 +18,8 @@ import {
   depositAnswer,
   depositBody,
   disableAnswer,
-  disableBody,
   listedAgent,
+  noBody,
   pageAnswer,
   refusals,
 } from '../schemas.ts';
@@ -135,7 +135,7 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
         tags: TAGS,
         security: SECURITY,
         params: agentParams,
-        body: disableBody,
+        body: noBody,
         response: {
           200: disableAnswer,
           ...refusals('unauthorized', 'not_found', 'idempotency_conflict'),
