@@ -28,6 +28,7 @@ const optionsOf = (options: Record<string, Kind>) =>
 
 export interface AgentOptions {
   readonly json: boolean;
+  readonly sweep: boolean;
   readonly policy: Fields;
   readonly token: Fields;
   readonly positionals: readonly string[];
@@ -37,6 +38,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
   const { values, positionals } = parse(args);
   return {
     json: values.json === true,
+    sweep: values.sweep === true,
     policy: fieldsOf(values, POLICY_OPTIONS),
     token: fieldsOf(values, TOKEN_OPTIONS),
     positionals,
@@ -50,6 +52,7 @@ function parse(args: readonly string[]) {
       allowPositionals: true,
       options: {
         json: { type: 'boolean', default: false },
+        sweep: { type: 'boolean', default: false },
         ...optionsOf(POLICY_OPTIONS),
         ...optionsOf(TOKEN_OPTIONS),
       },

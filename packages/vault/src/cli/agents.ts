@@ -10,6 +10,7 @@ interface Call {
   readonly names: readonly string[];
   readonly policy: Fields;
   readonly token: Fields;
+  readonly sweep: boolean;
   readonly print: (answer: object, lines: string[]) => void;
 }
 
@@ -27,13 +28,14 @@ export async function agentsCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { json, policy, token, positionals } = parseOptions(args);
+  const { json, sweep, policy, token, positionals } = parseOptions(args);
   const [action, ...names] = positionals;
   const call: Call = {
     client: createOperatorClient(environment),
     names,
     policy,
     token,
+    sweep,
     print: (answer, lines) => {
       process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
     },
@@ -126,10 +128,14 @@ async function rotateToken({ client, names, token, print }: Call): Promise<void>
   ]);
 }
 
-async function disable({ client, names, print }: Call): Promise<void> {
+async function disable({ client, names, sweep, print }: Call): Promise<void> {
   const id = required(names[0], 'an agent id');
-  const answer = await client.call<object>('DELETE', `/agents/${id}`);
-  print(answer, [`${id} is disabled; its open holds still settle`]);
+  const answer = await client.call<{ swept_msat?: number }>('DELETE', `/agents/${id}`, { sweep });
+  const { swept_msat: swept } = answer;
+  print(answer, [
+    `${id} is disabled; its open holds still settle`,
+    ...(swept === undefined ? [] : [`${formatSats(msat(swept))} sats went to the operator`]),
+  ]);
 }
 
 async function deposit({ client, names, print }: Call): Promise<void> {

@@ -2,7 +2,7 @@ export const AGENTS_USAGE = `  agents create NAME [LIMITS]
   agents list
   agents policy ID [LIMITS]   change the named ones; none lifts one
   agents rotate-token ID [--scopes spend,read] [--expires-in-secs N] [--overlap-secs N|none]
-  agents disable ID
+  agents disable ID [--sweep] take what it has available, too
   deposit ID MSAT             credit an agent (also: agents deposit)
 
   LIMITS: --max-transaction-msat N  --daily-limit-msat N  --max-fee-msat N

@@ -113,10 +113,19 @@ export const meAnswer = z.object({
 
 /** Null where there is no body. */
 export const noBody = z.strictObject({}).nullish();
+export const disableBody = z.strictObject({ sweep: z.boolean().optional() }).nullish();
 export const disableAnswer = z.object({
   agent_id: idSchema('agent'),
   disabled: z.literal(true),
   disabled_at: timeSchema,
+  /** With `sweep`: what went to the operator, by which transfer; null where there was nothing. */
+  swept_msat: msatSchema.optional(),
+  transaction_id: idSchema('transfer').nullable().optional(),
+});
+
+export const debitBody = z.strictObject({
+  amount_msat: msatSchema.refine((amount) => amount > 0, { error: 'must be above zero' }),
+  reason: z.string().trim().min(1).max(200),
 });
 
 export const depositBody = z.strictObject({

@@ -3,9 +3,6 @@ import type { FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify/t
 import type { z } from 'zod';
 import { VaultError } from '../errors.ts';
 
-/** Fields of the contract whose feature is not there yet: told apart from a typing error. */
-const NOT_YET_SUPPORTED = new Set(['sweep']);
-
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> = ({ schema, httpPart }) => {
   const where = httpPart ?? 'request';
   return (data: unknown) => {
@@ -25,12 +22,7 @@ export const serializerCompiler: FastifySerializerCompiler<unknown> = () => (dat
 function invalidRequest(issue: z.core.$ZodIssue, where: string): VaultError {
   if (issue.code === 'unrecognized_keys') {
     const param = [...issue.path, issue.keys[0]].join('.');
-    const known = NOT_YET_SUPPORTED.has(issue.keys[0]!);
-    return new VaultError(
-      'invalid_request',
-      known ? `${param} is not supported yet` : `unknown field ${JSON.stringify(param)}`,
-      { param },
-    );
+    return new VaultError('invalid_request', `unknown field ${JSON.stringify(param)}`, { param });
   }
   const param = issue.path.join('.');
   if (param === '') {

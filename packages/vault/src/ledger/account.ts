@@ -11,7 +11,7 @@ export interface Account {
   readonly balance: number;
 }
 
-/** The accounts that every ledger has, made by the first migration. */
+/** The accounts that every ledger has, made by migrations. */
 export const SHARED_ACCOUNTS = {
   /** What backs the agents' credit while no real rail is connected. */
   railSimulated: { id: 1, name: 'rail:simulated', normal: 'debit' },
@@ -19,6 +19,8 @@ export const SHARED_ACCOUNTS = {
   revenue: { id: 2, name: 'operator:revenue', normal: 'credit' },
   /** Bills that came after their hold had gone back and that the agent could not pay any more. */
   loss: { id: 3, name: 'operator:loss', normal: 'debit' },
+  /** What the operator took back from agents. */
+  equity: { id: -1, name: 'operator:equity', normal: 'credit' },
 } as const;
 
 export const availableName = (agentId: string): string => `agent:${agentId}:available`;

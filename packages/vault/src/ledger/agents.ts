@@ -3,9 +3,9 @@ import { type Refusal, refuse } from '../errors.ts';
 import { policyFields } from '../policy/policy-fields.ts';
 import { mergedLimits, type PolicyVersion } from '../policy/spend-policy.ts';
 import { canCredit, canDebit } from './account.ts';
-import type { CreateAgent, Credit, DisableAgent, SetPolicy } from './command.ts';
+import type { CreateAgent, Credit, SetPolicy } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import type { AgentCreated, AgentDisabled, Credited, PolicySet } from './outcome.ts';
+import type { AgentCreated, Credited, PolicySet } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
 import type { LedgerView } from './view.ts';
 
@@ -70,31 +70,6 @@ export function createAgent(
     effects.push(...policyEffects(no, policy, command.correlationId));
   }
   return { outcome: answer, effects };
-}
-
-/** Refuses new commands of this agent from now on. Open holds still settle. */
-export function disableAgent(
-  view: LedgerView,
-  command: DisableAgent,
-  now: number,
-): Decision<AgentDisabled> {
-  const agent = view.agentById(command.agentId);
-  if (agent === undefined) return no(noSuchAgent());
-  if (agent.disabledAt !== null) {
-    return { outcome: { agentId: agent.id, disabledAt: agent.disabledAt }, effects: NO_EFFECTS };
-  }
-  return {
-    outcome: { agentId: agent.id, disabledAt: now },
-    effects: [
-      { effect: 'disable_agent', agentNo: agent.no, at: now },
-      {
-        effect: 'audit',
-        chain: agent.no,
-        action: 'AGENT_DISABLED',
-        facts: { correlation_id: command.correlationId },
-      },
-    ],
-  };
 }
 
 /** A new version of the agent's spend policy, in force for every reserve from now on. */

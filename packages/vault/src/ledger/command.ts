@@ -37,6 +37,8 @@ export interface CreateAgent extends AskedCommand {
 export interface DisableAgent extends AskedCommand {
   readonly kind: 'disable_agent';
   readonly agentId: string;
+  /** Of the sweep of what it has available; null leaves that with the agent. */
+  readonly sweepId: string | null;
 }
 
 /** Makes a token and ends the older ones. */
@@ -71,6 +73,15 @@ export interface Credit extends AskedCommand {
   readonly kind: 'credit';
   readonly agentId: string;
   readonly amount: Msat;
+  readonly transactionId: string;
+}
+
+/** The operator takes back what an agent has available. */
+export interface Debit extends AskedCommand {
+  readonly kind: 'debit';
+  readonly agentId: string;
+  readonly amount: Msat;
+  readonly reason: string;
   readonly transactionId: string;
 }
 
@@ -137,6 +148,7 @@ export type Command =
   | RevokeToken
   | SetPolicy
   | Credit
+  | Debit
   | Reserve
   | Settle
   | Release

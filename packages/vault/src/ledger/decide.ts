@@ -2,7 +2,7 @@
  * The ledger as a state machine: what a command does, given what the ledger is and the time.
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
-import { createAgent, credit, disableAgent, setPolicy } from './agents.ts';
+import { createAgent, credit, setPolicy } from './agents.ts';
 import type { Command } from './command.ts';
 import type { Decision } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
@@ -12,6 +12,7 @@ import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
 import { settle } from './settle.ts';
+import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
 import type { LedgerView } from './view.ts';
 
@@ -58,5 +59,7 @@ function decideNew(
       return setPolicy(view, command, now);
     case 'credit':
       return credit(view, command);
+    case 'debit':
+      return debit(view, command);
   }
 }

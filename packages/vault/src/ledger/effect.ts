@@ -12,7 +12,15 @@ import type {
 } from '../reservation/reservation.ts';
 import type { ReplayKey } from './command.ts';
 
-export type TransferKind = 'credit' | 'hold' | 'charge' | 'refund' | 'late_charge' | 'loss';
+export type TransferKind =
+  | 'credit'
+  | 'debit'
+  | 'sweep'
+  | 'hold'
+  | 'charge'
+  | 'refund'
+  | 'late_charge'
+  | 'loss';
 
 export interface Transfer {
   readonly effect: 'transfer';

@@ -12,6 +12,8 @@ export interface AgentCreated {
 export interface AgentDisabled {
   agentId: string;
   disabledAt: number;
+  /** Null where nothing was to be swept. */
+  swept: { amount: Msat; transactionId: string } | null;
 }
 
 export interface TokenIssued {
@@ -34,6 +36,13 @@ export interface PolicySet {
 }
 
 export interface Credited {
+  agentId: string;
+  amount: Msat;
+  balance: Msat;
+  transactionId: string;
+}
+
+export interface Debited {
   agentId: string;
   amount: Msat;
   balance: Msat;
@@ -64,6 +73,7 @@ export interface OutcomeByKind {
   revoke_token: TokenRevoked;
   set_policy: PolicySet;
   credit: Credited;
+  debit: Debited;
   reserve: ReserveAnswer;
   settle: SettleAnswer;
   release: ReleaseAnswer;

@@ -38,7 +38,8 @@ export function reserve(view: LedgerView, command: Reserve, now: number): Decisi
   const names = [command.requestedModel, command.model];
   const policy = policyFor(agent.policy, { kind: 'model', names });
   if (isForbidden(policy)) return no(policyForbids(policy, command));
-  if (agent.available.balance < command.amount) return no(insufficient(agent, command.amount));
+  if (agent.available.balance < command.amount)
+    return no(insufficientBalance(agent, command.amount));
   const over = overLimit(policy, {
     amount: command.amount,
     fee: ZERO_MSAT,
@@ -162,7 +163,7 @@ export const agentDisabled = (agentId: string): Refusal =>
     agent_id: agentId,
   });
 
-function insufficient(agent: AgentState, amount: Msat): Refusal {
+export function insufficientBalance(agent: AgentState, amount: Msat): Refusal {
   return refuse(
     'insufficient_balance',
     `the agent has ${agent.available.balance} msat available and needs ${amount}; the operator can deposit more`,

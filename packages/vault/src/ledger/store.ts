@@ -259,6 +259,9 @@ export class LedgerStore {
       get loss() {
         return cache.account(SHARED_ACCOUNTS.loss.id);
       },
+      get equity() {
+        return cache.account(SHARED_ACCOUNTS.equity.id);
+      },
       get railSimulated() {
         return cache.account(SHARED_ACCOUNTS.railSimulated.id);
       },

@@ -37,6 +37,7 @@ export interface LedgerView {
   readonly epoch: string;
   readonly revenue: Account;
   readonly loss: Account;
+  readonly equity: Account;
   readonly railSimulated: Account;
   token(hash: string): AgentToken | undefined;
   /** All of an agent's, in the order in which they were made. */

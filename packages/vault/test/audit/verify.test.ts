@@ -69,6 +69,8 @@ async function populate(vault: TestVault): Promise<void> {
   await held(vault, other, 4_000, { expires_in_secs: 3_000 });
   await settle(vault, broke, 3_000);
   await asOperator(vault, 'DELETE', `/agents/${other.id}`);
+  await asOperator(vault, 'POST', `/agents/${agent.id}/debit`, { amount_msat: 300, reason: 'x' });
+  await asOperator(vault, 'DELETE', `/agents/${other.id}`, { sweep: true });
   // Nothing changes but that the key is taken.
   const again = { 'idempotency-key': 'disable-1' };
   await asOperator(vault, 'DELETE', `/agents/${other.id}`, undefined, again);

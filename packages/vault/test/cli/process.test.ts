@@ -204,7 +204,9 @@ test('the operator’s shortcuts make, fund, limit, list and disable an agent', 
     fetch(`${url}/agents/me`, { headers: { authorization: `Bearer ${bearer}` } });
   expect([(await me(created.token)).status, (await me(token)).status]).toEqual([401, 200]);
   expect(vault(['agents', 'list'], at).stdout).toMatch(new RegExp(`${id}  active +Ada`));
-  expect(vault(['agents', 'disable', id], at).status).toBe(0);
+  expect(vault(['agents', 'disable', id, '--sweep'], at).stdout).toContain(
+    '2.5 sats went to the operator',
+  );
   expect(vault(['agents', 'list'], at).stdout).toContain('disabled');
   const refused = vault(['deposit', id, '1'], at);
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('agent_disabled')]);

@@ -184,6 +184,7 @@ test('GET /docs/json describes every route with every status', async () => {
     'get /internal/reservations/{id}',
     'patch /operator/agents/{id}/policy',
     'post /agents',
+    'post /agents/{id}/debit',
     'post /agents/{id}/deposit',
     'post /agents/{id}/tokens',
     'post /internal/authenticate',

@@ -51,6 +51,11 @@ function expectError(answer: Answer, status: number, code: string): void {
 const bodies = (): { method: 'POST' | 'PUT' | 'PATCH'; url: string; body: object }[] => [
   { method: 'POST', url: '/agents', body: { name: 'x' } },
   { method: 'POST', url: `/agents/${agent.id}/deposit`, body: { amount_msat: 1 } },
+  {
+    method: 'POST',
+    url: `/agents/${agent.id}/debit`,
+    body: { amount_msat: 1, reason: 'x' },
+  },
   { method: 'PUT', url: `/agents/${agent.id}/policy`, body: { daily_limit_msat: 1 } },
   { method: 'PATCH', url: `/operator/agents/${agent.id}/policy`, body: { daily_limit_msat: 1 } },
   { method: 'POST', url: '/internal/authenticate', body: { agent_token: 'x' } },
@@ -164,6 +169,7 @@ describe('amounts', () => {
     ['/internal/reserve', 'amount_msats'],
     ['/internal/settle', 'actual_msats'],
     ['deposit', 'amount_msat'],
+    ['debit', 'amount_msat'],
   ] as const;
   test.each(
     AMOUNTS.flatMap(([what, text]) => fields.map((field) => [what, text, ...field] as const)),

@@ -219,6 +219,7 @@ test('money is on nobody’s account but where it was put', async () => {
     'rail:simulated': -900,
     'operator:revenue': 120,
     'operator:loss': 0,
+    'operator:equity': 0,
     [`agent:${agent.id}:available`]: 780,
     [`agent:${agent.id}:held`]: 0,
   });

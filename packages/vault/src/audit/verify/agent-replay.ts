@@ -16,6 +16,7 @@ import { SpendReplay } from './spend-replay.ts';
 import { TokenReplay } from './token-replay.ts';
 
 const RAIL = SHARED_ACCOUNTS.railSimulated.id;
+const EQUITY = SHARED_ACCOUNTS.equity.id;
 
 export class AgentReplay {
   readonly #deps: ReplayDeps;
@@ -80,6 +81,12 @@ export class AgentReplay {
         return;
       case 'DEPOSIT':
         this.#deposit(fact, what);
+        return;
+      case 'DEBIT':
+        this.#takeBack(fact, what, 'debit');
+        return;
+      case 'AGENT_SWEPT':
+        this.#takeBack(fact, what, 'sweep');
         return;
       case 'RESERVATION_HELD':
         this.#reservations.hold(fact, what);
@@ -149,6 +156,16 @@ export class AgentReplay {
     books.checkBalance(fact, what);
     books.move(fact, what, text(fact.facts, 'transaction_id'), [
       [RAIL, books.availableId, amount, 'credit'],
+    ]);
+  }
+
+  #takeBack(fact: Fact, what: string, kind: 'debit' | 'sweep'): void {
+    const books = this.#books;
+    const amount = integer(fact.facts, 'amount');
+    books.available -= amount;
+    books.checkBalance(fact, what);
+    books.move(fact, what, text(fact.facts, 'transaction_id'), [
+      [books.availableId, EQUITY, amount, kind],
     ]);
   }
 }

@@ -1,4 +1,5 @@
 /** Agents as their operator manages them. */
+import { ZERO_MSAT } from '@arbstr/shared';
 import { z } from 'zod';
 import { newAgentToken, tokenHash } from '../../agent/token.ts';
 import { noSuchAgent } from '../../ledger/agents.ts';
@@ -15,11 +16,12 @@ import {
   agentParams,
   createAgentAnswer,
   createAgentBody,
+  debitBody,
   depositAnswer,
   depositBody,
   disableAnswer,
+  disableBody,
   listedAgent,
-  noBody,
   pageAnswer,
   refusals,
 } from '../schemas.ts';
@@ -131,11 +133,12 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
     '/agents/:id',
     {
       schema: {
-        summary: 'Refuse new commands of an agent; open holds still settle',
+        summary:
+          'Refuse new commands of an agent; open holds still settle. `sweep` takes what it has available; again, what came back since',
         tags: TAGS,
         security: SECURITY,
         params: agentParams,
-        body: noBody,
+        body: disableBody,
         response: {
           200: disableAnswer,
           ...refusals('unauthorized', 'not_found', 'idempotency_conflict'),
@@ -143,8 +146,10 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
       },
     },
     async (request, reply) => {
+      const sweep = request.body?.sweep === true;
       const outcome = await engine.execute({
         kind: 'disable_agent',
+        sweepId: sweep ? newId('transfer') : null,
         correlationId: request.id,
         replayKey: replayKeyOf(request),
         agentId: request.params.id,
@@ -153,6 +158,12 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
         agent_id: disabled.agentId,
         disabled: true,
         disabled_at: disabled.disabledAt,
+        ...(sweep
+          ? {
+              swept_msat: disabled.swept?.amount ?? ZERO_MSAT,
+              transaction_id: disabled.swept?.transactionId ?? null,
+            }
+          : {}),
       }));
     },
   );
@@ -186,6 +197,39 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
         amount_msat: credited.amount,
         balance_msat: credited.balance,
         transaction_id: credited.transactionId,
+      }));
+    },
+  );
+  app.post(
+    '/agents/:id/debit',
+    {
+      schema: {
+        summary: 'Take back what an agent has available, with a reason',
+        tags: TAGS,
+        security: SECURITY,
+        params: agentParams,
+        body: debitBody,
+        response: {
+          200: depositAnswer,
+          ...refusals('unauthorized', 'not_found', 'insufficient_balance', 'idempotency_conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const outcome = await engine.execute({
+        kind: 'debit',
+        correlationId: request.id,
+        replayKey: replayKeyOf(request),
+        agentId: request.params.id,
+        amount: request.body.amount_msat,
+        reason: request.body.reason,
+        transactionId: newId('transfer'),
+      });
+      return sendOutcome(reply, outcome, (debited) => ({
+        agent_id: debited.agentId,
+        amount_msat: debited.amount,
+        balance_msat: debited.balance,
+        transaction_id: debited.transactionId,
       }));
     },
   );
