@@ -24,6 +24,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       host: '127.0.0.1',
       port: 0,
       logLevel: 'silent',
+      agentRateLimitRps: 0,
       databasePath: path,
       auditKey: null,
       simulatedWalletScript: null,

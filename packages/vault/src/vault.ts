@@ -13,6 +13,7 @@ import { type Database, openReader, openWriter, prepareFolder } from './db/open.
 import { takeOwnerLock } from './db/owner-lock.ts';
 import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
+import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
@@ -72,6 +73,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const app = await buildApp({
       config,
       engine,
+      rateLimit: createRateLimit(config.agentRateLimitRps, time.now),
       wallet,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),

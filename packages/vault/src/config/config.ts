@@ -38,6 +38,11 @@ const environmentSchema = z.object({
       error: 'must be trace, debug, info, warn, error, fatal or silent',
     })
     .default('info'),
+  AGENT_RATE_LIMIT_RPS: z
+    .string()
+    .regex(/^\d{1,6}$/, { error: 'must be requests per second, an integer; 0 = no limit' })
+    .default('100')
+    .transform(Number),
   WALLET_BACKEND: z
     .enum(['simulated', 'lightning', 'cashu', 'auto'], {
       error: 'must be simulated, lightning, cashu or auto',
@@ -61,6 +66,8 @@ export interface VaultConfig extends DatabaseConfig {
   readonly host: string;
   readonly port: number;
   readonly logLevel: string;
+  /** Of one agent token; 0 = no limit. */
+  readonly agentRateLimitRps: number;
   /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
   readonly simulatedWalletScript: string | null;
 }
@@ -79,6 +86,7 @@ export function loadConfig(environment: Environment): VaultConfig {
     databasePath: parsed.DATABASE_PATH,
     auditKey: parsed.AUDIT_KEY ?? null,
     logLevel: parsed.LOG_LEVEL,
+    agentRateLimitRps: parsed.AGENT_RATE_LIMIT_RPS,
     simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
   });
 }

@@ -9,6 +9,7 @@ export const VARIABLES = [
   'DATABASE_PATH',
   'AUDIT_KEY',
   'LOG_LEVEL',
+  'AGENT_RATE_LIMIT_RPS',
   'WALLET_BACKEND',
   'SIMULATED_WALLET_SCRIPT',
 ] as const;

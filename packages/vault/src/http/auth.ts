@@ -1,16 +1,16 @@
-import { hash, timingSafeEqual } from 'node:crypto';
+import { hash as digest, timingSafeEqual } from 'node:crypto';
 import { HEADERS } from '@arbstr/shared';
 import type { FastifyRequest } from 'fastify';
-import type { AgentQueries, AuthenticatedAgent } from '../agent/agent-queries.ts';
+import type { AuthenticatedAgent } from '../agent/agent-queries.ts';
 import { tokenHash } from '../agent/token.ts';
 import { insufficientScope, VaultError } from '../errors.ts';
 import { OPERATOR } from '../ledger/replay-key.ts';
-import type { Time } from '../ports.ts';
+import type { VaultParts } from './parts.ts';
 
 /** Compares in a time that tells neither the secret nor its length: hashes have one length. */
 export function secretMatcher(secret: string): (given: string) => boolean {
-  const expected = hash('sha256', secret, 'buffer');
-  return (given) => timingSafeEqual(hash('sha256', given, 'buffer'), expected);
+  const expected = digest('sha256', secret, 'buffer');
+  return (given) => timingSafeEqual(digest('sha256', given, 'buffer'), expected);
 }
 
 export function requireInternal(internalToken: string) {
@@ -37,17 +37,13 @@ export function requireOperator(adminToken: string) {
 /** Who may read an agent's own resources: that agent, or the operator. */
 export type Reader = { role: 'operator' } | { role: 'agent'; agent: AuthenticatedAgent };
 
-export interface AgentReaderDeps {
-  readonly adminToken: string;
-  readonly agents: AgentQueries;
-  readonly time: Time;
-}
+type AgentReaderDeps = Pick<VaultParts, 'config' | 'agents' | 'time' | 'rateLimit'>;
 
 const READING = new Set(['GET', 'HEAD']);
 
 /** The operator, or the agent whose token has the scope that the method needs. */
-export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
-  const isOperator = secretMatcher(adminToken);
+export function agentReader({ config, agents, time, rateLimit }: AgentReaderDeps) {
+  const isOperator = secretMatcher(config.adminToken);
   return (request: FastifyRequest): Reader => {
     const given = bearerOf(request);
     if (given === null) throw new VaultError('invalid_token', 'this needs an agent token');
@@ -55,8 +51,15 @@ export function agentReader({ adminToken, agents, time }: AgentReaderDeps) {
       request.principal = OPERATOR;
       return { role: 'operator' };
     }
-    const agent = agents.authenticate(tokenHash(given), time.now());
+    const hash = tokenHash(given);
+    const agent = agents.authenticate(hash, time.now());
     if (!agent) throw new VaultError('invalid_token', 'unknown, expired or revoked agent token');
+    const waitSecs = rateLimit.take(hash);
+    if (waitSecs > 0) {
+      throw new VaultError('rate_limited', 'too many requests with this token', {
+        retry_after_secs: waitSecs,
+      });
+    }
     const needed = READING.has(request.method) ? 'read' : 'spend';
     if (!agent.scopes.includes(needed)) {
       throw VaultError.of(insufficientScope(needed, agent.scopes));

@@ -7,10 +7,12 @@ import type { LedgerEngine } from '../ledger/engine.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
   readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken'>;
   readonly engine: LedgerEngine;
+  readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;

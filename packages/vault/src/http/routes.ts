@@ -8,9 +8,11 @@ import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
 import { reservationRoutes } from './routes/reservations.ts';
+import { refuseTheUnknown } from './strict.ts';
 
 /** Every route, each group with its own authentication. */
 export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
+  refuseTheUnknown(app);
   takeReplayKeys(app);
   await app.register(healthRoutes, parts);
   await app.register(billingRoutes, { ...parts, prefix: '/internal' });

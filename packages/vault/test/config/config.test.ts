@@ -27,6 +27,7 @@ test('two secrets are enough', () => {
     databasePath: './data/vault.db',
     auditKey: null,
     logLevel: 'info',
+    agentRateLimitRps: 100,
     simulatedWalletScript: null,
   });
 });

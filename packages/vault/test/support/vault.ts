@@ -57,6 +57,7 @@ export interface TestVaultOptions {
   readonly path?: string;
   readonly clock?: TestClock;
   readonly auditKey?: string | null;
+  readonly agentRateLimitRps?: number;
   /** Prolongs and expires at start, as `serve` does. */
   readonly start?: boolean;
   readonly logs?: Logs;
@@ -79,6 +80,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     databasePath: path,
     auditKey,
     logLevel: 'silent',
+    agentRateLimitRps: options.agentRateLimitRps ?? 100,
     simulatedWalletScript: options.walletScript ?? null,
   };
   const vault = await createVault(config, {

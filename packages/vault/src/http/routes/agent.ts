@@ -31,7 +31,7 @@ const timeQuery = z
 
 export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
   const { agents, history, time } = parts;
-  const readerOf = agentReader({ adminToken: parts.config.adminToken, agents, time });
+  const readerOf = agentReader(parts);
 
   /** The agent that the URL names, if this caller may read it. */
   function readable(request: FastifyRequest, id: string) {
@@ -49,7 +49,7 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         security: [{ agent: [] }],
         response: {
           200: meAnswer,
-          ...refusals('invalid_token', 'insufficient_scope', 'not_found'),
+          ...refusals('invalid_token', 'insufficient_scope', 'rate_limited', 'not_found'),
         },
       },
     },
@@ -78,7 +78,7 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         params: agentParams,
         response: {
           200: balanceAnswer,
-          ...refusals('invalid_token', 'insufficient_scope', 'not_found'),
+          ...refusals('invalid_token', 'insufficient_scope', 'rate_limited', 'not_found'),
         },
       },
     },
@@ -115,7 +115,13 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
         }),
         response: {
           200: z.object({ entries: z.array(historyEntry), ...pageAnswer }),
-          ...refusals('invalid_token', 'insufficient_scope', 'not_found', 'invalid_cursor'),
+          ...refusals(
+            'invalid_token',
+            'insufficient_scope',
+            'rate_limited',
+            'not_found',
+            'invalid_cursor',
+          ),
         },
       },
     },
