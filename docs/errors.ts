@@ -21,6 +21,8 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   insufficient_balance:
     'The agent has less available (`available_msats`) than the request may cost (`required_msats`). Lower `max_tokens`, or have the operator add funds.',
   policy_denied: "The agent's spend policy refuses; `rule` says which limit.",
+  approval_required:
+    "The request is over a limit of the agent's spend policy and waits for the operator (`approval_id`, `expires_at`). Once approved, the same request passes for 10 minutes.",
   unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
   insufficient_scope: 'The token may not spend.',
   agent_disabled: 'The operator has disabled the agent.',
@@ -53,6 +55,8 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   unauthorized: "The operator's or the internal token is missing or wrong.",
   insufficient_balance: 'The agent has less available than is to be held. Nothing was changed.',
   policy_denied: 'The spend policy forbids this amount now; `rule` says which limit.',
+  approval_required:
+    'Over a limit (`rule`); `approval_id` waits for the operator until `expires_at`. Nothing was held.',
   agent_disabled: 'The operator has disabled the agent; its money is untouched.',
   insufficient_scope:
     'The token may not do this: `spend` is for what changes something, `read` for what does not.',

@@ -255,6 +255,32 @@ describe('errors that the SDK maps from status', () => {
     expect(error.error).toMatchObject({ code: 'policy_denied', rule });
   });
 
+  it('403 for what the token’s scopes do not cover, and what they cover works', async () => {
+    plain();
+    const { id } = await stack.agent();
+    const token = async (scope: string): Promise<string> => {
+      const body = { scopes: [scope], overlap_secs: null };
+      const made = await stack.asOperator('POST', `/agents/${id}/tokens`, body);
+      return (made as unknown as { token: string }).token;
+    };
+    const [spend, read] = [await token('spend'), await token('read')];
+    const before = stack.providers.alpha!.callCount;
+    const error = await client
+      .withOptions({ apiKey: read })
+      .chat.completions.create(ask)
+      .catch((error) => error);
+    expect(error).toBeInstanceOf(OpenAI.PermissionDeniedError);
+    expect(error.error).toMatchObject({ code: 'insufficient_scope', required_scope: 'spend' });
+    expect(stack.providers.alpha!.callCount).toBe(before);
+    await client.withOptions({ apiKey: spend }).chat.completions.create(ask);
+    const list = async (apiKey: string) => {
+      const headers = { authorization: `Bearer ${apiKey}` };
+      return (await fetch(`${stack.core.url}/v1/requests`, { headers })).status;
+    };
+    expect([await list(spend), await list(read)]).toEqual([403, 200]);
+    await client.withOptions({ apiKey: spend }).models.list();
+  });
+
   it.each([
     [400, OpenAI.BadRequestError, 400],
     [413, OpenAI.APIError, 413],

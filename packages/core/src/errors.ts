@@ -13,6 +13,8 @@ export const CORE_ERRORS = {
   invalid_api_key: { status: 401, type: 'authentication_error', retry: false },
   insufficient_balance: { status: 402, type: 'insufficient_quota', retry: false },
   policy_denied: { status: 403, type: 'permission_error', retry: false },
+  /** Over the agent's limit; a human was asked, and the same request may pass once they agree. */
+  approval_required: { status: 403, type: 'permission_error', retry: false },
   unknown_policy: { status: 400, type: 'invalid_request_error', retry: false },
   insufficient_scope: { status: 403, type: 'permission_error', retry: false },
   agent_disabled: { status: 403, type: 'permission_error', retry: false },

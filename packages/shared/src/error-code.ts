@@ -12,6 +12,8 @@ export const VAULT_ERRORS = {
   unauthorized: { status: 401, transient: false },
   insufficient_balance: { status: 402, transient: false },
   policy_denied: { status: 403, transient: false },
+  /** Over a limit, and a human was asked; `approval_id` says where. */
+  approval_required: { status: 403, transient: false },
   agent_disabled: { status: 403, transient: false },
   insufficient_scope: { status: 403, transient: false },
   not_found: { status: 404, transient: false },

@@ -1,12 +1,18 @@
 /** Who is asking. */
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { AgentScope } from '@arbstr/shared';
 import type { Secret } from '../config/secret.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import type { Vault } from '../ports.ts';
 import { INVALID_TOKEN } from '../reserve/reserve.ts';
 
 export type Caller =
-  | { readonly kind: 'agent'; readonly agentId: string; readonly token: string }
+  | {
+      readonly kind: 'agent';
+      readonly agentId: string;
+      readonly token: string;
+      readonly scopes: readonly AgentScope[];
+    }
   /** The holder of server.auth_token. */
   | { readonly kind: 'operator' }
   /** Free mode without server.auth_token. */
@@ -46,7 +52,8 @@ export function createAuthenticator(vault: Vault, nowMs: () => number): Authenti
       if (cached !== undefined && cached.untilMs > nowMs()) return cached.caller;
       const reply = await vault.authenticate(token);
       if (reply.kind === 'ok') {
-        const caller: Caller = { kind: 'agent', agentId: reply.value.agent_id, token };
+        const { agent_id: agentId, scopes } = reply.value;
+        const caller: Caller = { kind: 'agent', agentId, token, scopes };
         if (cache.size >= CACHE_ENTRIES_MAX) cache.clear();
         cache.set(token, { caller, untilMs: nowMs() + CACHE_MS });
         return caller;

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import type { RequestQueries, StoredRequest } from '../ports.ts';
-import { type AuthDeps, reader } from './authenticate.ts';
+import { type AuthDeps, recordReader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 
 export interface RequestsRouteDeps extends AuthDeps {
@@ -46,14 +46,14 @@ const querySchema = z.strictObject({
 export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): void {
   for (const url of ['/v1/requests', '/requests']) {
     app.get(url, async (request, reply) => {
-      const caller = await reader(deps, request);
+      const caller = await recordReader(deps, request);
       if (caller.kind === 'refused') return writeRefusal(reply, caller);
       const query = querySchema.safeParse(request.query);
       if (!query.success) return writeRefusal(reply, badQuery(query.error));
       return list(deps, caller, query.data);
     });
     app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
-      const caller = await reader(deps, request);
+      const caller = await recordReader(deps, request);
       if (caller.kind === 'refused') return writeRefusal(reply, caller);
       const row = deps.log.find(request.params.id, ownerOf(caller));
       if (row === undefined) {

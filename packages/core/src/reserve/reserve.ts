@@ -146,6 +146,10 @@ function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Ref
       return refuse('policy_denied', explainPolicy(String(details.rule), agent, intent.heldMsat), {
         details: { ...details },
       });
+    case 'approval_required':
+      return refuse('approval_required', explainApproval(details, intent.heldMsat), {
+        details: { ...details },
+      });
     case 'agent_disabled':
       return refuse(
         'agent_disabled',
@@ -170,8 +174,19 @@ function explainPolicy(rule: string, agent: string, wantedMsat: number): string 
     const policy = { max_transaction_msat: 1_000_000, daily_limit_msat: 10_000_000 };
     return `The agent has no spend policy yet, so it may spend nothing. The operator sets one with: ${operatorCall('PUT', `/agents/${agent}/policy`, policy)}`;
   }
+  if (rule === 'unreadable_policy') {
+    return `The agent's spend policy cannot be read, so it may spend nothing. The operator sets a new one with: ${operatorCall('PUT', `/agents/${agent}/policy`, {})}`;
+  }
+  if (rule === 'allowed_models') {
+    return `The agent's spend policy does not allow this model. The operator lifts or changes the list with: ${operatorCall('PATCH', `/operator/agents/${agent}/policy`, { allowed_models: null })}`;
+  }
   const limit = rule === 'max_transaction_msat' ? wantedMsat : null;
   return `The agent's spend policy refuses this request, which may cost up to ${wantedMsat} msat (rule ${rule}). Lower max_tokens, or have the operator change the limit (null = none): ${operatorCall('PATCH', `/operator/agents/${agent}/policy`, { [rule]: limit })}`;
+}
+
+function explainApproval(details: Readonly<Record<string, unknown>>, wantedMsat: number): string {
+  const approve = operatorCall('POST', `/operator/approvals/${details.approval_id}/approve`, {});
+  return `This request may cost up to ${wantedMsat} msat, which is over the agent's limit (rule ${details.rule}); nothing was charged. It waits for the operator's approval: ${approve} Once approved, send it again within 10 minutes.`;
 }
 
 /** A line to copy, for an operator's shell that knows VAULT_URL and VAULT_ADMIN_TOKEN. */

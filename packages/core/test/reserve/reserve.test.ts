@@ -189,6 +189,17 @@ describe('reserve', () => {
       { rule: 'daily_limit_msat' },
       { status: 403, code: 'policy_denied', details: { rule: 'daily_limit_msat' } },
     ],
+    [
+      'approval_required',
+      { approval_id: 'apr_1', expires_at: 5, rule: 'daily_limit_msat' },
+      {
+        status: 403,
+        code: 'approval_required',
+        details: { approval_id: 'apr_1', expires_at: 5 },
+        message: expect.stringContaining('/operator/approvals/apr_1/approve'),
+        shouldRetry: false,
+      },
+    ],
     ['agent_disabled', {}, { status: 403, code: 'agent_disabled' }],
     ['insufficient_scope', {}, { status: 403, code: 'insufficient_scope' }],
     ['already_released', {}, { status: 503, code: 'vault_unavailable' }],
