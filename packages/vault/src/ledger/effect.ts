@@ -98,6 +98,12 @@ export interface Spend {
   readonly amount: number;
 }
 
+export interface BalanceAlert {
+  readonly effect: 'balance_alert';
+  readonly agentNo: number;
+  readonly at: number;
+}
+
 export interface RememberAnswer {
   readonly effect: 'remember_answer';
   readonly replayKey: ReplayKey;
@@ -134,6 +140,7 @@ export type Effect =
   | EndReservation
   | MoveExpiry
   | Spend
+  | BalanceAlert
   | RememberAnswer
   | ForgetAnswers
   | Beat

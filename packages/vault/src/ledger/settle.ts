@@ -10,6 +10,7 @@ import {
   storedState,
 } from '../reservation/reservation.ts';
 import { canCredit, canDebit } from './account.ts';
+import { balanceAlert } from './alert.ts';
 import type { Settle } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import { minuteOf } from './spend-window.ts';
@@ -86,6 +87,7 @@ function settleHeld(
         usage: command.usage,
       },
     },
+    ...balanceAlert(view, agent, settled.balanceAfterEnd, now),
   ];
   return { outcome: answer(settled), effects };
 }
@@ -201,6 +203,7 @@ function lateEffects(
     ...transfer('loss', view.loss.id, view.revenue.id, bill.lost, late.id),
     ...spend(agent.no, minuteOf(late.createdAt), bill.charged),
     { effect: 'audit', chain: agent.no, action: 'RESERVATION_SETTLED_LATE', facts },
+    ...balanceAlert(view, agent, bill.balance, late.endedAt),
   ];
 }
 

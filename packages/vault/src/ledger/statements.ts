@@ -146,6 +146,14 @@ export function prepareStatements(db: Database) {
       'INSERT INTO audit (chain, seq, at, action, facts, hash) VALUES (?, ?, ?, ?, ?, ?)',
     ),
 
+    selectAlert: db.prepare<[number], { at: number }>(
+      'SELECT at FROM balance_alerts WHERE agent_no = ?',
+    ),
+    upsertAlert: db.prepare(
+      `INSERT INTO balance_alerts (agent_no, at) VALUES (?, ?)
+       ON CONFLICT DO UPDATE SET at = excluded.at`,
+    ),
+
     selectAnswer: db.prepare<[string], { fingerprint: string; answer: string }>(
       'SELECT fingerprint, answer FROM idempotency_keys WHERE key = ?',
     ),

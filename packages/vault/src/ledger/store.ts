@@ -150,6 +150,9 @@ export class LedgerStore {
         changedOne(sql.disableAgent.run(effect.at, effect.agentNo));
         this.#cache.agent(effect.agentNo).disabledAt = effect.at;
         return;
+      case 'balance_alert':
+        sql.upsertAlert.run(effect.agentNo, effect.at);
+        return;
       case 'remember_answer': {
         const { key, principal, fingerprint } = effect.replayKey;
         sql.insertAnswer.run(key, principal, fingerprint, effect.answer, now);
@@ -277,6 +280,7 @@ export class LedgerStore {
       },
       dueHolds: (nowMs, max) => sql.selectDueHolds.all(nowMs, max).map(holdOf),
       openHolds: () => sql.selectOpenHolds.all().map(holdOf),
+      lastAlertAt: (agentNo) => sql.selectAlert.get(agentNo)?.at,
       rememberedAnswer: (key) => sql.selectAnswer.get(key),
       rememberedAnswers: (principal) => cache.answers(principal),
       nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,

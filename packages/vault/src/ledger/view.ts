@@ -51,6 +51,8 @@ export interface LedgerView {
   /** Open holds whose time is up at `nowMs`, oldest first. */
   dueHolds(nowMs: number, max: number): HeldReservation[];
   openHolds(): Iterable<HeldReservation>;
+  /** When this agent's operator was last told of its balance. */
+  lastAlertAt(agentNo: number): number | undefined;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
   /** How many keys of this principal are stored. */
   rememberedAnswers(principal: string): number;

@@ -27,6 +27,7 @@ export class AgentReplay {
   readonly #reservations: ReservationReplay;
   readonly #tokens: TokenReplay;
   #registered: Row | null = null;
+  #alertedAt: number | null = null;
 
   constructor(deps: ReplayDeps, no: number, name: string) {
     this.#deps = deps;
@@ -50,13 +51,18 @@ export class AgentReplay {
 
   /** After the last row: what must still be open, and the sums. */
   finish(): void {
-    const { lookups, report } = this.#deps;
+    const { lookups, report, totals } = this.#deps;
     if (this.#registered === null) {
       report.add(`${this.#name}: its audit chain does not say that it was registered`);
       return;
     }
     compareRow(report, this.#name, this.#registered, lookups.agent(this.#no));
     this.#books.finish(this.#name);
+    if (this.#alertedAt !== null) {
+      totals.balance_alerts++;
+      const alert = { at: this.#alertedAt };
+      compareRow(report, `balance alert of ${this.#name}`, alert, lookups.alert(this.#no));
+    }
     this.#tokens.finish();
     this.#reservations.finish();
     this.#spend.finish(this.#deps, this.#no, this.#name);
@@ -87,6 +93,10 @@ export class AgentReplay {
         return;
       case 'AGENT_SWEPT':
         this.#takeBack(fact, what, 'sweep');
+        return;
+      case 'BALANCE_ALERT':
+        this.#alertedAt = fact.at;
+        this.#books.checkBalance(fact, what);
         return;
       case 'RESERVATION_HELD':
         this.#reservations.hold(fact, what);

@@ -21,6 +21,7 @@ export function createLookups(db: Database) {
     account: one('SELECT * FROM accounts WHERE id = ?'),
     token: one('SELECT * FROM agent_tokens WHERE id = ?'),
     policy: one('SELECT * FROM policy_versions WHERE id = ?'),
+    alert: one('SELECT * FROM balance_alerts WHERE agent_no = ?'),
     transfer: one('SELECT * FROM transfers WHERE id = ?'),
     reservation: one('SELECT * FROM reservations WHERE id = ?'),
     answer: one('SELECT * FROM idempotency_keys WHERE key = ?'),

@@ -10,6 +10,7 @@ export interface Totals {
   accounts: number;
   transfers: number;
   reservations: number;
+  balance_alerts: number;
   spend_buckets: number;
   idempotency_keys: number;
   audit_heads: number;

@@ -166,6 +166,7 @@ function emptyTotals(): Totals {
     accounts: Object.keys(SHARED_ACCOUNTS).length,
     transfers: 0,
     reservations: 0,
+    balance_alerts: 0,
     spend_buckets: 0,
     idempotency_keys: 0,
     audit_heads: 0,

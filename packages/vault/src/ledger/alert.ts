@@ -1,0 +1,34 @@
+import type { Msat } from '@arbstr/shared';
+import type { Effect } from './effect.ts';
+import type { AgentState, LedgerView } from './view.ts';
+
+/** Where the policy has a floor and no cooldown. */
+const COOLDOWN_MS = 60 * 60 * 1000;
+
+const NONE: readonly Effect[] = [];
+
+/**
+ * After a charge: says once per cooldown that the agent has less available than its floor. Costs a
+ * comparison where there is no floor or the agent is above it.
+ */
+export function balanceAlert(
+  view: LedgerView,
+  agent: AgentState,
+  balance: Msat,
+  now: number,
+): readonly Effect[] {
+  const floor = agent.policy?.alertFloorMsat ?? null;
+  if (floor === null || balance >= floor) return NONE;
+  const last = view.lastAlertAt(agent.no);
+  const cooldownMs = agent.policy?.alertCooldownMs ?? COOLDOWN_MS;
+  if (last !== undefined && now - last < cooldownMs) return NONE;
+  return [
+    { effect: 'balance_alert', agentNo: agent.no, at: now },
+    {
+      effect: 'audit',
+      chain: agent.no,
+      action: 'BALANCE_ALERT',
+      facts: { balance, alert_floor_msat: floor },
+    },
+  ];
+}
