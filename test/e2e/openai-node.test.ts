@@ -14,7 +14,8 @@ let behave: (call: MockCall) => Partial<MockBehaviour>;
 beforeAll(async () => {
   stack = await startStack({
     providers: [{ name: 'alpha', mock: { script: (call) => behave(call) } }],
-    toml: '[breaker]\nfailures = 1000\n',
+    // One provider, told to fail in every way: none of it may keep the next test from it.
+    toml: '[breaker]\nfailures = 1000\n[retry]\nbackoff_ms = 0\nretry_after_max_secs = 0\n',
   });
   agent = await stack.agent();
   client = new OpenAI({ baseURL: `${stack.core.url}/v1`, apiKey: agent.token, maxRetries: 0 });

@@ -49,7 +49,7 @@ const stack = await startStack({
     { name: 'dear', models: [FALLBACK_MODEL], rate: 2000, mock: { answer: 'Hello, world.' } },
   ],
   // Each test is to meet its provider, whatever the ones before it have done to it.
-  toml: '[breaker]\nfailures = 1000\n',
+  toml: '[breaker]\nfailures = 1000\n[retry]\nbackoff_ms = 0\nretry_after_max_secs = 0\n',
 });
 
 const lookout = createServer((request, response) => {

@@ -21,6 +21,7 @@ import type { Bill } from './pricing/bill.ts';
 import type { Hold } from './reserve/hold.ts';
 import { isHold } from './reserve/reserve.ts';
 import type { Candidate, Choice } from './route/choose.ts';
+import { STREAM_ENDS } from './route/failure.ts';
 import type { Attempts, FirstAnswer } from './route/first-answer.ts';
 import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
@@ -168,9 +169,9 @@ async function finishStream(
       onDisconnect: candidate.provider.onDisconnect,
       onProgress: checkpoints.progress,
     });
-    permit.done(BREAKER_HEARS[relayed.end.kind]);
+    permit.done(STREAM_ENDS[relayed.end.kind]);
   } finally {
-    permit.done('nothing');
+    permit.done({ heard: 'nothing' });
     checkpoints.end();
   }
   const bill = billDelivered(candidate, prompt, relayed.meter, hold);
@@ -199,8 +200,6 @@ async function finishStream(
     }
   }
 }
-
-const BREAKER_HEARS = { whole: 'healthy', broken: 'failing', client_gone: 'nothing' } as const;
 
 /** The end of the hold is journaled when this resolves: only then does the caller see the end. */
 async function settle(turn: Turn, candidate: Candidate, bill: Bill): Promise<void> {

@@ -9,6 +9,12 @@ import type { JournalStore, RequestLog, RequestQueries, Upstream, Vault } from '
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
 import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
+import {
+  createLossBudget,
+  createRetryBudget,
+  type LossBudget,
+  type RetryBudget,
+} from './route/budget.ts';
 import { type Checkpoints, createCheckpoints } from './settle/checkpoints.ts';
 import { createDeliveries, type Deliveries } from './settle/deliver.ts';
 import { createJournalTable } from './store/journal-table.ts';
@@ -41,6 +47,8 @@ export interface Parts {
   readonly providers: readonly ProviderConfig[];
   readonly mocks: readonly MockProvider[];
   readonly breakers: BreakerRegistry;
+  readonly retries: RetryBudget;
+  readonly losses: LossBudget;
   readonly upstream: Upstream;
   /** Fires when the drain is over: what still runs ends now. */
   readonly shutdown: AbortController;
@@ -85,6 +93,8 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     providers,
     mocks,
     breakers: createBreakers({ ...config.breaker, probeMs: PROBE_MS }, nowMs),
+    retries: createRetryBudget(nowMs),
+    losses: createLossBudget(nowMs),
     upstream: createUpstream(),
     shutdown: new AbortController(),
     checkpoints: createCheckpoints(),

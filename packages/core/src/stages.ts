@@ -31,11 +31,20 @@ export function bindStages(parts: Parts): Stages {
         : reserveWith(parts, billing, request, choice, call),
     firstAnswer: (request, choice, hold, call) =>
       firstAnswer(
-        { upstream, breakers, nowMs },
+        {
+          upstream,
+          breakers,
+          nowMs,
+          retries: parts.retries,
+          losses: parts.losses,
+          limits: config.retry,
+          random: Math.random,
+        },
         {
           request,
           choice,
           hold,
+          agentId: call.caller.kind === 'agent' ? call.caller.agentId : null,
           correlationId: call.correlationId,
           shutdown: parts.shutdown.signal,
           clientGone: call.clientGone,

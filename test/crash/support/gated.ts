@@ -47,7 +47,7 @@ export async function startGated(setup: Partial<StackSetup> = {}): Promise<Gated
         mock: { keepCalls, script: (call) => gated.behaveInstead(call) },
       },
     ],
-    toml: '[breaker]\nfailures = 1000\n',
+    toml: '[breaker]\nfailures = 1000\n[retry]\nbackoff_ms = 0\n',
     async vaultUrl(realUrl) {
       gate = await startGate(realUrl);
       return gate.url;

@@ -8,10 +8,12 @@ import { type Rates, rateFromSats } from '../pricing/rate.ts';
 import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { deepFreeze } from './freeze.ts';
 import {
+  BREAKER_DEFAULT,
   type Config,
   type MockSettings,
   type Offer,
   type ProviderConfig,
+  RETRY_DEFAULT,
   TIMEOUTS_DEFAULT,
 } from './types.ts';
 
@@ -41,8 +43,8 @@ export function mockConfig(): Config {
     vault: null,
     providers: MOCK_PRICES.map(([name, satsPerKtok]) => mockProvider(name, satsPerKtok)),
     markupPpm: 0,
-    breaker: { failures: 3, openMs: 30_000 },
-    retry: { maxAttempts: 4 },
+    breaker: BREAKER_DEFAULT,
+    retry: RETRY_DEFAULT,
     logging: { level: 'info', logRequests: true },
   });
 }

@@ -3,7 +3,16 @@ import { MARKUP_PPM_MAX } from '../pricing/rate.ts';
 import { isLoopback, parseBaseUrl, parseListen } from './address.ts';
 import type { TableReader } from './read-table.ts';
 import type { Secret } from './secret.ts';
-import { type Config, LOG_LEVELS, type ServerConfig, type VaultConfig } from './types.ts';
+import {
+  BREAKER_DEFAULT,
+  type BreakerConfig,
+  type Config,
+  LOG_LEVELS,
+  RETRY_DEFAULT,
+  type RetryConfig,
+  type ServerConfig,
+  type VaultConfig,
+} from './types.ts';
 
 const MEBIBYTE = 1024 * 1024;
 /** The longest delay that a timer of Node takes is 2^31−1 ms; a day is the longest that makes sense. */
@@ -103,17 +112,43 @@ export function readMarkup(pricing: TableReader): number {
   return markupPpm;
 }
 
-export function readBreaker(breaker: TableReader): Config['breaker'] {
-  const failures = breaker.integer('failures', { min: 1, max: 1000 }) ?? 3;
-  const openSecs = breaker.number('open_secs', { min: 0.001, max: 86_400, unit: 's' }) ?? 30;
+export function readBreaker(breaker: TableReader): BreakerConfig {
+  const span = { min: 0.001, max: 86_400, unit: 's' };
+  const ms = (key: string, otherwise: number): number => {
+    const secs = breaker.number(key, span);
+    return secs === undefined ? otherwise : Math.ceil(secs * 1000);
+  };
+  const config: BreakerConfig = {
+    failures: breaker.integer('failures', { min: 1, max: 1000 }) ?? BREAKER_DEFAULT.failures,
+    openMs: ms('open_secs', BREAKER_DEFAULT.openMs),
+    credentialsMs: ms('credentials_secs', BREAKER_DEFAULT.credentialsMs),
+    paymentMs: ms('payment_secs', BREAKER_DEFAULT.paymentMs),
+  };
   breaker.end();
-  return { failures, openMs: Math.ceil(openSecs * 1000) };
+  return config;
 }
 
-export function readRetry(retry: TableReader): Config['retry'] {
-  const maxAttempts = retry.integer('max_attempts', { min: 1, max: 100 }) ?? 4;
+export function readRetry(retry: TableReader): RetryConfig {
+  const wait = { min: 0, max: 60_000, unit: 'ms' };
+  const maxAttempts = retry.integer('max_attempts', { min: 1, max: 100 });
+  const backoffMs = retry.integer('backoff_ms', wait) ?? RETRY_DEFAULT.backoffMs;
+  const backoffMsMax = retry.integer('backoff_max_ms', wait) ?? RETRY_DEFAULT.backoffMsMax;
+  const pauseSecs = retry.number('retry_after_max_secs', { min: 0, max: 3600, unit: 's' });
+  const rescueKb = retry.integer('rescue_kb', { min: 1, max: 65_536, unit: 'KiB' });
+  if ((retry.integer('hedge_ms', { min: 0, max: 600_000, unit: 'ms' }) ?? 0) !== 0) {
+    retry.problem(
+      'hedge_ms',
+      'hedge_ms must be 0: a second provider asked at the same time bills the same prompt again, which nobody pays for; lower first_token_ms instead',
+    );
+  }
   retry.end();
-  return { maxAttempts };
+  return {
+    maxAttempts: maxAttempts ?? RETRY_DEFAULT.maxAttempts,
+    backoffMs,
+    backoffMsMax: Math.max(backoffMs, backoffMsMax),
+    pauseMsMax: pauseSecs === undefined ? RETRY_DEFAULT.pauseMsMax : Math.ceil(pauseSecs * 1000),
+    rescueBytesMax: rescueKb === undefined ? RETRY_DEFAULT.rescueBytesMax : rescueKb * 1024,
+  };
 }
 
 export function readLogging(logging: TableReader): Config['logging'] {

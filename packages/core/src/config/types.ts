@@ -14,9 +14,8 @@ export interface Config {
   readonly providers: readonly ProviderConfig[];
   /** Operator's margin, parts per million; already inside every `Offer.rates`. */
   readonly markupPpm: number;
-  readonly breaker: { readonly failures: number; readonly openMs: number };
-  /** Attempts of one request, all candidates together. */
-  readonly retry: { readonly maxAttempts: number };
+  readonly breaker: BreakerConfig;
+  readonly retry: RetryConfig;
   readonly logging: { readonly level: LogLevel; readonly logRequests: boolean };
 }
 
@@ -32,6 +31,44 @@ export interface ServerConfig {
   /** A client that takes nothing for so long is gone. */
   readonly clientStallMs: number;
 }
+
+export interface BreakerConfig {
+  /** In a row. */
+  readonly failures: number;
+  readonly openMs: number;
+  /** Instead of `openMs` where the provider refuses the key (401, 403). */
+  readonly credentialsMs: number;
+  /** Instead of `openMs` where our account there is empty (402). */
+  readonly paymentMs: number;
+}
+
+export interface RetryConfig {
+  /** Attempts of one request, all candidates and rounds together. */
+  readonly maxAttempts: number;
+  /** Before failed providers are asked a second time, doubled before each later round; 0 = they are not. */
+  readonly backoffMs: number;
+  /** The longest wait between two rounds, also where a Retry-After asks for one. */
+  readonly backoffMsMax: number;
+  /** The longest pause that a provider's Retry-After makes. */
+  readonly pauseMsMax: number;
+  /** Bytes of one stream that `rescue = "buffer"` holds back. */
+  readonly rescueBytesMax: number;
+}
+
+export const BREAKER_DEFAULT: BreakerConfig = Object.freeze({
+  failures: 3,
+  openMs: 30_000,
+  credentialsMs: 300_000,
+  paymentMs: 60_000,
+});
+
+export const RETRY_DEFAULT: RetryConfig = Object.freeze({
+  maxAttempts: 4,
+  backoffMs: 250,
+  backoffMsMax: 4_000,
+  pauseMsMax: 60_000,
+  rescueBytesMax: 1024 * 1024,
+});
 
 export interface VaultConfig {
   /** http(s), no trailing slash. */

@@ -44,7 +44,7 @@ export function factHeaders(facts: Facts, latencyMs: number): AnswerHeaders {
 }
 
 /** "2/alpha, 1/beta": failed attempts per provider, first seen first. */
-export function retriesOf(failed: readonly FailedAttempt[]): string {
+export function retriesOf(failed: readonly Pick<FailedAttempt, 'provider'>[]): string {
   const counts = new Map<string, number>();
   for (const { provider } of failed) counts.set(provider, (counts.get(provider) ?? 0) + 1);
   return [...counts].map(([provider, count]) => `${count}/${provider}`).join(', ');

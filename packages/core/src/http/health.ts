@@ -72,12 +72,14 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
-function providerStates({ providers, breakers, activity }: HealthDeps) {
+function providerStates({ providers, breakers, activity, nowMs }: HealthDeps) {
   return Object.fromEntries(
     providers.map(({ name, tier }) => [
       name,
       {
         state: breakers.stateOf(name),
+        paused_secs: secsUntil(breakers.pausedUntilMs(name), nowMs()),
+        models: breakers.modelsOf(name),
         tier,
         in_flight: breakers.inFlight(name),
         usage_disbelieved: activity.disbelieved.get(name) ?? 0,
@@ -85,3 +87,6 @@ function providerStates({ providers, breakers, activity }: HealthDeps) {
     ]),
   );
 }
+
+const secsUntil = (atMs: number | null, nowMs: number): number =>
+  atMs === null ? 0 : Math.max(1, Math.ceil((atMs - nowMs) / 1000));

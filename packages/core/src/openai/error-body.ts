@@ -68,6 +68,23 @@ export function namesStreamOptions(error: UpstreamError): boolean {
   return names.test(error.param ?? '') || names.test(error.message);
 }
 
+const UNKNOWN_PARAMETER =
+  /unsupported|not supported|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|extra (?:fields|inputs)|\binstead\b/i;
+
+/**
+ * Whether a 400 or 422 says that the provider does not know the output bound under this name. One
+ * about its value says nothing of the name: asked again under one that it ignores, the provider would
+ * answer without any bound.
+ */
+export function refusesBoundKey(
+  error: UpstreamError,
+  key: 'max_tokens' | 'max_completion_tokens',
+): boolean {
+  const names = key === 'max_tokens' ? /\bmax_tokens\b/ : /\bmax_completion_tokens\b/;
+  if (!names.test(error.param ?? '') && !names.test(error.message)) return false;
+  return UNKNOWN_PARAMETER.test(`${error.code ?? ''} ${error.message}`);
+}
+
 export interface OpenAiError {
   readonly message: string;
   readonly type: string;

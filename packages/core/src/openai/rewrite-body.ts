@@ -5,15 +5,20 @@
 import type { ChatRequest } from './chat-request.ts';
 import { type MemberSpan, memberOf, type ObjectSpans, scanObject } from './json-spans.ts';
 
+/** The two names of the output bound. */
+export type BoundKey = 'max_tokens' | 'max_completion_tokens';
+
 export interface BodyChanges {
   /**
    * The output bound, in the spelling that the model takes; tokens, 1…2^53−1. Set where the caller
    * gave none (or null) under that key; a number of the caller's own is never touched.
    */
   readonly maxTokens?: {
-    readonly key: 'max_tokens' | 'max_completion_tokens';
+    readonly key: BoundKey;
     readonly value: number;
   };
+  /** The caller's bound goes under this name instead, for a provider that does not know the other one. */
+  readonly respellBound?: { readonly from: BoundKey; readonly to: BoundKey };
   /**
    * true: a streaming request asks for usage, whatever the caller said; other members of its
    * stream_options stay, and a request that does not stream is left alone.
@@ -45,6 +50,9 @@ export function upstreamBody(request: ChatRequest, changes: BodyChanges): Buffer
     }
     if ((request.body[key] ?? null) === null) edits.push(setMember(spans, key, String(value)));
   }
+  if (changes.respellBound !== undefined) {
+    edits.push(...renameMember(spans, changes.respellBound.from, changes.respellBound.to));
+  }
   if (changes.includeUsage === true && request.stream) edits.push(...askForUsage(request));
   if (changes.includeUsage === false) edits.push(...removeMember(spans, 'stream_options'));
   return splice(raw, edits);
@@ -72,6 +80,14 @@ function setMember(spans: ObjectSpans, key: string, json: string): Edit {
   const at = last === undefined ? spans.open + 1 : last.valueEnd;
   const comma = last === undefined ? '' : ',';
   return { start: at, end: at, text: `${comma}${JSON.stringify(key)}:${json}` };
+}
+
+function renameMember(spans: ObjectSpans, from: string, to: string): Edit[] {
+  const member = memberOf(spans, from);
+  // Two members of one name would leave the reader to chance.
+  if (member === undefined || memberOf(spans, to) !== undefined) return [];
+  const { keyStart, valueStart } = member;
+  return [{ start: keyStart, end: valueStart, text: `${JSON.stringify(to)}:` }];
 }
 
 /** Takes one comma along: the one before the member, or the one after it where it is the first. */

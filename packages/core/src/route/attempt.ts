@@ -1,41 +1,39 @@
 /**
  * One attempt: one request to one candidate, up to the point where an answer is known to have begun
- * (a stream with its first content) or to be whole (everything else). Until then nothing has gone
- * to the caller, so every failure here may move on to the next candidate.
+ * (a stream with its first content, or all of it where the policy holds it back) or to be whole
+ * (everything else). Until then nothing has gone to the caller, so every failure here may move on to
+ * the next candidate.
  */
-import { namesStreamOptions, readUpstreamError, type UpstreamError } from '../openai/error-body.ts';
-import type {
-  BodyChunk,
-  Upstream,
-  UpstreamBody,
-  UpstreamHeaders,
-  UpstreamReply,
-} from '../ports.ts';
-import { createMeter, type Meter } from '../stream/meter.ts';
 import {
-  createSseSplitter,
-  type SseEvent,
-  SseEventTooLargeError,
-  type SseSplitter,
-} from '../stream/sse.ts';
+  namesStreamOptions,
+  readUpstreamError,
+  refusesBoundKey,
+  type UpstreamError,
+} from '../openai/error-body.ts';
+import type { BoundKey } from '../openai/rewrite-body.ts';
+import type { Upstream, UpstreamHeaders, UpstreamReply } from '../ports.ts';
+import { holdBack } from '../stream/hold-back.ts';
+import type { LiveStream } from '../stream/live-stream.ts';
+import type { Meter } from '../stream/meter.ts';
+import { type AttemptAbort, createAbort } from './abort.ts';
 import type { Candidate } from './choose.ts';
-import { type Failure, type FailureKind, failureOfStatus, parseRetryAfter } from './failure.ts';
+import { type Failure, type FailureKind, failureOfAnswer, retryAfterOf } from './failure.ts';
+import { beginStream, headerOf, readAll, readCompletion } from './read-answer.ts';
 
 export type AttemptResult =
   | { kind: 'whole'; headers: UpstreamHeaders; bytes: Buffer; meter: Meter }
   | { kind: 'streaming'; headers: UpstreamHeaders; stream: LiveStream }
-  | { kind: 'failed'; failure: Failure }
+  /** `refusal`: what the provider said, where it said something about the request. */
+  | { kind: 'failed'; failure: Failure; refusal: ProviderRefusal | null }
   /** The provider refuses the request itself; no other candidate would answer otherwise. */
-  | { kind: 'request_refused'; status: number; error: UpstreamError; headers: UpstreamHeaders }
+  | { kind: 'request_refused'; refusal: ProviderRefusal }
   /** The caller left, or the process ends. `sent`: the provider may have seen the request. */
   | { kind: 'abandoned'; sent: boolean };
 
-/** A stream whose first events have been read and judged, but not yet sent to anybody. */
-export interface LiveStream {
-  readonly first: readonly SseEvent[];
-  readonly splitter: SseSplitter;
-  readonly body: UpstreamBody;
-  readonly abort: Abort;
+export interface ProviderRefusal {
+  readonly status: number;
+  readonly error: UpstreamError;
+  readonly headers: UpstreamHeaders;
 }
 
 export interface AttemptDeps {
@@ -43,56 +41,43 @@ export interface AttemptDeps {
   readonly nowMs: () => number;
 }
 
+/** What is sent differently to a provider whose 400 has named it. */
+export interface Dialect {
+  /** Without `stream_options`. */
+  readonly plain: boolean;
+  /** The output bound under the other one of its two names. */
+  readonly otherBound: boolean;
+}
+
 export interface AttemptOrder {
   readonly candidate: Candidate;
-  /** With our usage request, and without any for a provider that refuses it. */
-  readonly body: Buffer;
-  readonly plainBody: () => Buffer;
+  readonly body: (dialect: Dialect) => Buffer;
+  /** The name under which the output bound is sent; null = none is, or both are. */
+  readonly boundKey: BoundKey | null;
   readonly streaming: boolean;
+  readonly n: number;
+  /** Null = a stream is passed on as soon as it has begun. */
+  readonly holdBack: { readonly bytesMax: number; readonly untilMs: number } | null;
   readonly correlationId: string;
   readonly anotherIsLeft: boolean;
-  /** The drain is over: ends the attempt, and the stream that may come of it. */
   readonly shutdown: AbortSignal;
-  /** The caller has left. A stream that has not begun ends; a whole answer is read on, as the provider bills it. */
   readonly clientGone: AbortSignal;
 }
 
-/** A whole answer, bytes: above any model's output, below what would hurt. */
-const ANSWER_BYTES_MAX = 64 * 1024 * 1024;
 const ERROR_BYTES_MAX = 64 * 1024;
-/** One SSE event, bytes: room for an image in base64. */
-export const EVENT_BYTES_MAX = 8 * 1024 * 1024;
-/** Held back until the first content; a provider that sends more without any is broken. */
-const PREAMBLE_EVENTS_MAX = 1_000;
-const PREAMBLE_BYTES_MAX = EVENT_BYTES_MAX + 1024 * 1024;
 /** An error status is the verdict; its body, which may dribble, only words it. */
 const ERROR_BODY_MS = 2_000;
 
-/** Who ended an attempt early. The first reason stays. */
-export interface Abort {
-  readonly signal: AbortSignal;
-  readonly reason: 'timeout' | 'abandoned' | null;
-  fire(reason: 'timeout' | 'abandoned'): void;
-  /** Restarts the timer that runs while bytes are awaited; 0 stops it. */
-  within(ms: number): void;
-  /** Stops every timer and listener. */
-  done(): void;
-}
-
 export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<AttemptResult> {
-  const abort = createAbort(order);
+  const { totalMs } = order.candidate.provider.timeouts;
+  const abort = createAbort({ ...order, totalMs });
   let handedOver = false;
   try {
     armFirst(abort, order);
-    let reply = await send(deps, order, order.body, abort);
-    let error = await refusalOf(reply, abort);
-    if (error !== null && refusesUsageRequest(error, order)) {
-      reply = await send(deps, order, order.plainBody(), abort);
-      error = await refusalOf(reply, abort);
-    }
+    const { reply, refused } = await sendUnderstood(deps, order, abort);
     if (reply.kind !== 'answer') return endedEarly(reply, abort);
-    if (error !== null) return judgeError(error, reply, deps.nowMs());
-    const result = order.streaming ? await openStream(reply, abort) : await readWhole(reply, abort);
+    if (refused !== null) return judgeRefused(refused, deps.nowMs());
+    const result = await readAnswer(deps, order, reply, abort);
     handedOver = result.kind === 'streaming';
     return result;
   } finally {
@@ -101,103 +86,114 @@ export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<A
   }
 }
 
-function createAbort(order: AttemptOrder): Abort & { outliveClient(): void } {
-  const controller = new AbortController();
-  let reason: Abort['reason'] = null;
-  let phase: NodeJS.Timeout | null = null;
-  const fire = (why: 'timeout' | 'abandoned') => {
-    if (reason !== null) return;
-    reason = why;
-    controller.abort();
-  };
-  const onAbandon = () => fire('abandoned');
-  const total = setTimeout(() => fire('timeout'), order.candidate.provider.timeouts.totalMs);
-  const reasons = order.streaming ? [order.shutdown, order.clientGone] : [order.shutdown];
-  for (const signal of reasons) {
-    if (signal.aborted) fire('abandoned');
-    else signal.addEventListener('abort', onAbandon, { once: true });
-  }
-  return {
-    signal: controller.signal,
-    get reason() {
-      return reason;
-    },
-    fire,
-    within(ms) {
-      if (phase !== null) clearTimeout(phase);
-      phase = ms === 0 ? null : setTimeout(() => fire('timeout'), ms);
-    },
-    outliveClient() {
-      order.clientGone.removeEventListener('abort', onAbandon);
-    },
-    done() {
-      clearTimeout(total);
-      if (phase !== null) clearTimeout(phase);
-      for (const signal of reasons) signal.removeEventListener('abort', onAbandon);
-    },
-  };
-}
-
 /** These bind only while somebody else could still answer; the total time is the last word. */
-function armFirst(abort: Abort, order: AttemptOrder): void {
+function armFirst(abort: AttemptAbort, order: AttemptOrder): void {
   if (!order.anotherIsLeft) return;
   const { firstTokenMs, answerMs } = order.candidate.provider.timeouts;
   abort.within(order.streaming ? firstTokenMs : answerMs);
 }
 
-function send(
+interface Sent {
+  readonly reply: UpstreamReply;
+  readonly refused: ProviderRefusal | null;
+}
+
+/** Sends; and once more, in another dialect, for each thing that the provider says it does not know. */
+async function sendUnderstood(
   deps: AttemptDeps,
   order: AttemptOrder,
-  body: Buffer,
-  abort: Abort,
-): Promise<UpstreamReply> {
-  return deps.upstream.send(order.candidate.provider, {
-    body,
-    correlationId: order.correlationId,
-    streaming: order.streaming,
-    signal: abort.signal,
-  });
+  abort: AttemptAbort,
+): Promise<Sent> {
+  let dialect: Dialect = { plain: false, otherBound: false };
+  for (;;) {
+    const reply = await deps.upstream.send(order.candidate.provider, {
+      body: order.body(dialect),
+      correlationId: order.correlationId,
+      streaming: order.streaming,
+      signal: abort.signal,
+    });
+    const refused = await refusalOf(reply, abort);
+    const other = refused === null ? null : otherDialect(refused, dialect, order);
+    if (other === null) return { reply, refused };
+    dialect = other;
+    abort.within(0);
+    armFirst(abort, order);
+  }
 }
 
-interface RefusedReply {
-  readonly status: number;
-  readonly error: UpstreamError;
-}
-
-/** OpenAI's servers say 400 to a parameter that they do not know, Mistral's 422. */
-function refusesUsageRequest(
-  { status, error }: RefusedReply,
-  { streaming }: AttemptOrder,
-): boolean {
-  return streaming && (status === 400 || status === 422) && namesStreamOptions(error);
+/** OpenAI's servers say 400 to a parameter that they do not know, Mistral's 422. Each thing is changed once. */
+function otherDialect(
+  { status, error }: ProviderRefusal,
+  dialect: Dialect,
+  { streaming, boundKey }: AttemptOrder,
+): Dialect | null {
+  if (status !== 400 && status !== 422) return null;
+  if (streaming && !dialect.plain && namesStreamOptions(error)) return { ...dialect, plain: true };
+  const isBound = boundKey !== null && !dialect.otherBound && refusesBoundKey(error, boundKey);
+  return isBound ? { ...dialect, otherBound: true } : null;
 }
 
 /** Reads the body of an answer that is an error; null where it is none. */
-async function refusalOf(reply: UpstreamReply, abort: Abort): Promise<RefusedReply | null> {
+async function refusalOf(
+  reply: UpstreamReply,
+  abort: AttemptAbort,
+): Promise<ProviderRefusal | null> {
   if (reply.kind !== 'answer' || (reply.status >= 200 && reply.status < 300)) return null;
+  const { status, headers } = reply;
   abort.within(ERROR_BODY_MS);
   const body = await readAll(reply.body, ERROR_BYTES_MAX);
   if (body.kind !== 'end') reply.body.cancel();
-  const contentType = headerOf(reply.headers, 'content-type') ?? undefined;
-  return { status: reply.status, error: readUpstreamError(reply.status, contentType, body.bytes) };
+  const contentType = headerOf(headers, 'content-type') ?? undefined;
+  return { status, headers, error: readUpstreamError(status, contentType, body.bytes) };
 }
 
-function judgeError(
-  refused: RefusedReply,
+function judgeRefused(refusal: ProviderRefusal, nowMs: number): AttemptResult {
+  const { status, error, headers } = refusal;
+  const kind = failureOfAnswer(status, error);
+  if (kind === null) return { kind: 'request_refused', refusal };
+  const retryAfterMs = retryAfterOf(headers, nowMs);
+  return {
+    kind: 'failed',
+    failure: { kind, message: error.message, status, retryAfterMs },
+    refusal: kind === 'context_too_small' ? refusal : null,
+  };
+}
+
+async function readAnswer(
+  deps: AttemptDeps,
+  order: AttemptOrder,
   reply: UpstreamReply & { kind: 'answer' },
-  nowMs: number,
-): AttemptResult {
-  const kind = failureOfStatus(refused.status);
-  if (kind === null) {
-    return { kind: 'request_refused', ...refused, headers: reply.headers };
+  abort: AttemptAbort,
+): Promise<AttemptResult> {
+  const { headers } = reply;
+  if (!order.streaming) {
+    const read = await readCompletion(reply, abort);
+    if (read.kind === 'interrupted') return endedEarly(reply, abort);
+    if (read.kind === 'failed') return failed(read.why, read.message);
+    return { kind: 'whole', headers, bytes: read.bytes, meter: read.meter };
   }
-  return failed(kind, refused.error.message, {
-    status: refused.status,
-    retryAfterSecs: parseRetryAfter(reply.headers['retry-after'], nowMs),
+  const begun = await beginStream(reply, abort);
+  if (begun.kind === 'interrupted') return endedEarly(reply, abort);
+  if (begun.kind === 'failed') return failed(begun.why, begun.message);
+  if (order.holdBack === null) return begun;
+  const held = await holdBack({
+    ...order.holdBack,
+    stream: begun.stream,
+    n: order.n,
+    idleMs: order.candidate.provider.timeouts.idleMs,
+    nowMs: deps.nowMs,
   });
+  switch (held.kind) {
+    case 'streaming':
+      return { ...begun, stream: held.stream };
+    case 'failed':
+      return failed(held.why, held.message);
+    case 'aborted':
+      return endedEarly(reply, abort);
+  }
 }
 
-function endedEarly(reply: UpstreamReply, abort: Abort): AttemptResult {
+function endedEarly(reply: UpstreamReply, abort: AttemptAbort): AttemptResult {
   if (abort.reason === 'abandoned') {
     return { kind: 'abandoned', sent: reply.kind !== 'aborted' || reply.sent };
   }
@@ -206,176 +202,10 @@ function endedEarly(reply: UpstreamReply, abort: Abort): AttemptResult {
   return failed('broken', 'the connection ended early');
 }
 
-function failed(
-  kind: FailureKind,
-  message: string,
-  more: { status?: number; retryAfterSecs?: number | null } = {},
-): AttemptResult {
+function failed(kind: FailureKind, message: string): AttemptResult {
   return {
     kind: 'failed',
-    failure: {
-      kind,
-      message,
-      status: more.status ?? null,
-      retryAfterSecs: more.retryAfterSecs ?? null,
-    },
+    failure: { kind, message, status: null, retryAfterMs: null },
+    refusal: null,
   };
-}
-
-// ── Answers that come whole ──────────────────────────────────────────────────────────────────────
-
-async function readWhole(
-  reply: UpstreamReply & { kind: 'answer' },
-  abort: Abort,
-): Promise<AttemptResult> {
-  const body = await readAll(reply.body, ANSWER_BYTES_MAX);
-  if (body.kind !== 'end') reply.body.cancel();
-  if (abort.reason !== null) return endedEarly(reply, abort);
-  if (body.kind === 'too_large') {
-    return failed('not_a_completion', `the answer is larger than ${ANSWER_BYTES_MAX} bytes`);
-  }
-  if (body.kind === 'failed') return failed('broken', body.message);
-  const meter = createMeter();
-  const kind = meter.observeAnswer(parseJson(body.bytes));
-  if (kind === 'error')
-    return failed('error_in_answer', meter.error?.message ?? 'error in a 200 answer');
-  if (kind !== 'completion') {
-    return failed(
-      'not_a_completion',
-      'the provider answered 200 with something that is no completion',
-    );
-  }
-  return { kind: 'whole', headers: reply.headers, bytes: body.bytes, meter };
-}
-
-type ReadAll =
-  | { kind: 'end'; bytes: Buffer }
-  | { kind: 'too_large'; bytes: Buffer }
-  | { kind: 'failed'; bytes: Buffer; message: string };
-
-async function readAll(body: UpstreamBody, bytesMax: number): Promise<ReadAll> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for (;;) {
-    const chunk: BodyChunk = await body.next();
-    switch (chunk.kind) {
-      case 'chunk':
-        size += chunk.bytes.length;
-        chunks.push(chunk.bytes);
-        if (size > bytesMax) return { kind: 'too_large', bytes: Buffer.concat(chunks) };
-        break;
-      case 'end':
-        return { kind: 'end', bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) };
-      case 'failed':
-        return { kind: 'failed', bytes: Buffer.concat(chunks), message: chunk.message };
-      case 'aborted':
-        return { kind: 'failed', bytes: Buffer.concat(chunks), message: 'aborted' };
-    }
-  }
-}
-
-// ── Streams ──────────────────────────────────────────────────────────────────────────────────────
-
-/** Reads until the first content (or the end), so that an error in the first frames is not committed. */
-async function openStream(
-  reply: UpstreamReply & { kind: 'answer' },
-  abort: Abort,
-): Promise<AttemptResult> {
-  const contentType = headerOf(reply.headers, 'content-type') ?? '';
-  if (!/^text\/event-stream\b/i.test(contentType)) {
-    return readUnstreamed(reply, abort);
-  }
-  const splitter = createSseSplitter({ eventBytesMax: EVENT_BYTES_MAX });
-  const probe = createMeter();
-  const first: SseEvent[] = [];
-  for (;;) {
-    const chunk = await reply.body.next();
-    if (chunk.kind !== 'chunk') {
-      reply.body.cancel();
-      if (chunk.kind === 'end') return failed('broken', 'the stream ended before any content');
-      return endedEarly({ kind: 'failed', failure: brokenBy(chunk) }, abort);
-    }
-    const step = judgeFirst(splitter, probe, chunk.bytes, first);
-    if (step === 'begun') break;
-    if (step !== 'more') {
-      reply.body.cancel();
-      return failed(step.kind, step.message);
-    }
-  }
-  abort.within(0);
-  const stream: LiveStream = { first, splitter, body: reply.body, abort };
-  return { kind: 'streaming', headers: reply.headers, stream };
-}
-
-const brokenBy = (chunk: BodyChunk): { kind: 'broken'; message: string } => ({
-  kind: 'broken',
-  message: chunk.kind === 'failed' ? chunk.message : 'aborted',
-});
-
-/** Looks at events without counting them: the relay meters each one as it passes. */
-function judgeFirst(
-  splitter: SseSplitter,
-  probe: Meter,
-  bytes: Buffer,
-  first: SseEvent[],
-): 'more' | 'begun' | { kind: FailureKind; message: string } {
-  let events: SseEvent[];
-  try {
-    events = splitter.push(bytes);
-  } catch (error) {
-    if (error instanceof SseEventTooLargeError)
-      return { kind: 'not_a_completion', message: error.message };
-    throw error;
-  }
-  let begun = false;
-  for (const event of events) {
-    first.push(event);
-    if (event.data === null || event.data === '' || begun) continue;
-    if (event.data.startsWith('[DONE]')) {
-      // An end without a beginning is no answer.
-      if (!probe.hasChunks) return { kind: 'not_a_completion', message: 'an empty stream' };
-      begun = true;
-      continue;
-    }
-    const json = parseJson(event.data);
-    if (json === undefined)
-      return { kind: 'not_a_completion', message: 'the first event is not JSON' };
-    const kind = event.event === 'error' ? 'error' : probe.observe(json);
-    if (kind === 'error') {
-      return {
-        kind: 'error_in_answer',
-        message: probe.error?.message ?? 'error in the first event',
-      };
-    }
-    begun = kind === 'content' || probe.finishReasons.size > 0;
-  }
-  if (begun) return 'begun';
-  const held = first.reduce((sum, { raw }) => sum + raw.length, 0);
-  if (first.length > PREAMBLE_EVENTS_MAX || held > PREAMBLE_BYTES_MAX) {
-    return { kind: 'not_a_completion', message: 'no content' };
-  }
-  return 'more';
-}
-
-/** A stream was asked for and something else came: an error in a 200, a page, a whole completion. */
-async function readUnstreamed(
-  reply: UpstreamReply & { kind: 'answer' },
-  abort: Abort,
-): Promise<AttemptResult> {
-  const result = await readWhole(reply, abort);
-  if (result.kind !== 'whole') return result;
-  return failed('not_a_completion', 'a stream was asked for and the provider sent a whole answer');
-}
-
-export function parseJson(text: string | Buffer): unknown {
-  try {
-    return JSON.parse(typeof text === 'string' ? text : text.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-export function headerOf(headers: UpstreamHeaders, name: string): string | null {
-  const value = headers[name];
-  return (Array.isArray(value) ? value[0] : value) ?? null;
 }

@@ -32,7 +32,11 @@ export interface Choice {
   readonly ceilingMsat: Msat;
   /** Of the prompt, images included, at the first candidate: what a crash after dispatch bills at least. */
   readonly estimatedInputTokens: number;
+  /** `buffer`: a stream is held back until it is whole, so that a provider that dies can be replaced. */
+  readonly rescue: Rescue;
 }
+
+export type Rescue = 'off' | 'buffer';
 
 export type Exclusion =
   | { reason: 'unsupported_parameter'; param: string }
@@ -42,9 +46,9 @@ export type Exclusion =
   | { reason: 'busy' };
 
 export interface Availability {
-  allows(provider: string): boolean;
+  allows(provider: string, model: string): boolean;
   inFlight(provider: string): number;
-  nextTryMs(providers: readonly string[]): number;
+  nextTryMs(seats: readonly { provider: string; model: string }[]): number;
 }
 
 export interface ChooseInput {
@@ -79,6 +83,7 @@ export function choose(input: ChooseInput): Choice | Refusal {
   return {
     kind: 'chosen',
     candidates: [candidates[0]!, ...candidates.slice(1)],
+    rescue: 'off',
     estimatedInputTokens: inputTokens(input, candidates[0]!.offer),
     ceilingMsat: ceilingOf(
       candidates.map((candidate) => ({
@@ -107,7 +112,7 @@ function exclude(input: ChooseInput, provider: ProviderConfig, offer: Offer): Ex
   if (offer.contextWindow !== null && inputTokens(input, offer) > offer.contextWindow) {
     return { reason: 'context_too_small', contextWindow: offer.contextWindow };
   }
-  if (!availability.allows(provider.name)) return { reason: 'breaker_open' };
+  if (!availability.allows(provider.name, offer.model)) return { reason: 'breaker_open' };
   if (availability.inFlight(provider.name) >= provider.maxConcurrency) return { reason: 'busy' };
   return null;
 }
@@ -187,7 +192,9 @@ function refuseNobody(
   }
   const waiting = excluded.filter(({ exclusion }) => exclusion.reason === 'breaker_open');
   if (waiting.length > 0) {
-    const atMs = input.availability.nextTryMs(waiting.map(({ provider }) => provider));
+    const atMs = input.availability.nextTryMs(
+      waiting.map(({ provider }) => ({ provider, model: input.request.model })),
+    );
     return refuse(
       'no_healthy_provider',
       `Every provider of ${model} has failed repeatedly and is paused (${names(waiting)}). Try again later.`,

@@ -8,7 +8,9 @@
  * provider's idle timer runs only while the provider is being waited for.
  */
 import type { ClientStream } from '../ports.ts';
-import { type LiveStream, parseJson } from '../route/attempt.ts';
+import { FINISH_WAIT_MS } from './hold-back.ts';
+import { judgeEvent } from './judge-event.ts';
+import type { LiveStream } from './live-stream.ts';
 import { createMeter, type Meter } from './meter.ts';
 import { closed, type SseEvent, SseEventTooLargeError } from './sse.ts';
 
@@ -38,8 +40,7 @@ export interface RelayOrder {
   readonly onProgress: (meter: Meter) => void;
 }
 
-/** How long a finished stream may take to send its usage and end marker: caller present, caller gone. */
-const FINISH_WAIT_MS = 5_000;
+/** As FINISH_WAIT_MS, for a caller that has left. */
 const USAGE_WAIT_MS = 2_000;
 
 export async function relay(order: RelayOrder): Promise<Relayed> {
@@ -148,27 +149,17 @@ function createRelaying(order: RelayOrder): Relaying {
 
   /** The bytes to forward of one event, or the end that it means. */
   function judge(event: SseEvent): 'forward' | 'keep' | StreamEnd {
-    if (event.data === null || event.data === '') return 'forward';
-    if (event.data.startsWith('[DONE]')) return { kind: 'whole' };
-    const json = parseJson(event.data);
-    if (json === undefined) {
-      return {
-        kind: 'broken',
-        message: 'the provider sent an event that is not JSON',
-        timedOut: false,
-      };
-    }
-    const kind = event.event === 'error' ? 'error' : meter.observe(json);
-    switch (kind) {
+    const verdict = judgeEvent(event, meter);
+    switch (verdict.kind) {
+      case 'damaged':
       case 'error':
-        return {
-          kind: 'broken',
-          message: meter.error?.message ?? 'the provider sent an error',
-          timedOut: false,
-        };
+        return { kind: 'broken', message: verdict.message, timedOut: false };
+      case 'done':
+        return { kind: 'whole' };
       case 'usage_only':
         usageEvent = event;
         return 'keep';
+      case 'empty':
       case 'content':
       case 'other':
         return 'forward';

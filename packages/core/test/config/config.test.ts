@@ -22,8 +22,14 @@ describe('what a file does not say', () => {
       vault: null,
       providers: [],
       markupPpm: 0,
-      breaker: { failures: 3, openMs: 30_000 },
-      retry: { maxAttempts: 4 },
+      breaker: { failures: 3, openMs: 30_000, credentialsMs: 300_000, paymentMs: 60_000 },
+      retry: {
+        maxAttempts: 4,
+        backoffMs: 250,
+        backoffMsMax: 4_000,
+        pauseMsMax: 60_000,
+        rescueBytesMax: 1024 * 1024,
+      },
       logging: { level: 'info', logRequests: true },
     });
   });

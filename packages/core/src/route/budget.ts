@@ -1,0 +1,95 @@
+/**
+ * What bounds the load and the loss that failures can multiply: token buckets, pure but for the clock
+ * that is passed in.
+ */
+
+export interface BucketLimits {
+  readonly capacity: number;
+  readonly perSec: number;
+}
+
+interface Bucket {
+  readonly tokens: number;
+  readonly atMs: number;
+}
+
+const full = (limits: BucketLimits, nowMs: number): Bucket => ({
+  tokens: limits.capacity,
+  atMs: nowMs,
+});
+
+function refilled({ tokens, atMs }: Bucket, limits: BucketLimits, nowMs: number): Bucket {
+  const earned = (Math.max(0, nowMs - atMs) / 1000) * limits.perSec;
+  return { tokens: Math.min(limits.capacity, tokens + earned), atMs: nowMs };
+}
+
+/** Second and later rounds of this process: when everything is down, they must not multiply the load. */
+export interface RetryBudget {
+  /** A request has begun. */
+  earn(): void;
+  /** False = no further round now. */
+  spend(): boolean;
+}
+
+/** A quiet core may always retry; a busy one adds at most an eighth to its load. */
+const RETRIES: BucketLimits = { capacity: 20, perSec: 1 };
+const RETRIES_PER_REQUEST = 1 / 8;
+
+export function createRetryBudget(nowMs: () => number): RetryBudget {
+  let bucket = full(RETRIES, nowMs());
+  return {
+    earn() {
+      const { tokens, atMs } = refilled(bucket, RETRIES, nowMs());
+      bucket = { tokens: Math.min(RETRIES.capacity, tokens + RETRIES_PER_REQUEST), atMs };
+    },
+    spend() {
+      const { tokens, atMs } = refilled(bucket, RETRIES, nowMs());
+      const granted = tokens >= 1;
+      bucket = { tokens: granted ? tokens - 1 : tokens, atMs };
+      return granted;
+    },
+  };
+}
+
+/**
+ * Failed attempts that the provider may charge for are the operator's loss, and what an agent sends
+ * may be what makes them fail: each agent has a bounded number of them.
+ */
+export interface LossBudget {
+  /** Ms until the agent may have another attempt; 0 = now. */
+  waitMs(agentId: string): number;
+  lose(agentId: string): void;
+}
+
+/** Sixty at once covers an outage of a provider under load; afterwards one in two seconds. */
+export const LOSSES: BucketLimits = { capacity: 60, perSec: 0.5 };
+/** Agents that are remembered; the ones whose bucket is full again are forgotten first. */
+const AGENTS_MAX = 10_000;
+
+export function createLossBudget(nowMs: () => number): LossBudget {
+  const buckets = new Map<string, Bucket>();
+
+  function forgetFull(now: number): void {
+    for (const [agentId, bucket] of buckets) {
+      if (refilled(bucket, LOSSES, now).tokens >= LOSSES.capacity) buckets.delete(agentId);
+    }
+    // All of them are losing: the oldest entry gives way.
+    const oldest = buckets.keys().next();
+    if (buckets.size >= AGENTS_MAX && !oldest.done) buckets.delete(oldest.value);
+  }
+
+  return {
+    waitMs(agentId) {
+      const bucket = buckets.get(agentId);
+      if (bucket === undefined) return 0;
+      const { tokens } = refilled(bucket, LOSSES, nowMs());
+      return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / LOSSES.perSec) * 1000);
+    },
+    lose(agentId) {
+      const now = nowMs();
+      if (!buckets.has(agentId) && buckets.size >= AGENTS_MAX) forgetFull(now);
+      const { tokens } = refilled(buckets.get(agentId) ?? full(LOSSES, now), LOSSES, now);
+      buckets.set(agentId, { tokens: Math.max(0, tokens - 1), atMs: now });
+    },
+  };
+}
