@@ -22,6 +22,7 @@ export function bindStages(parts: Parts): Stages {
         outputExpectation: parts.expectations.of(request.model),
         billing: billing === null ? null : billing.config,
         maxAttempts: config.retry.maxAttempts,
+        rescue: config.retry.rescue,
         availability: breakers,
         nowMs: nowMs(),
       }),

@@ -8,6 +8,7 @@ import {
   type BreakerConfig,
   type Config,
   LOG_LEVELS,
+  RESCUES,
   RETRY_DEFAULT,
   type RetryConfig,
   type ServerConfig,
@@ -134,6 +135,7 @@ export function readRetry(retry: TableReader): RetryConfig {
   const backoffMs = retry.integer('backoff_ms', wait) ?? RETRY_DEFAULT.backoffMs;
   const backoffMsMax = retry.integer('backoff_max_ms', wait) ?? RETRY_DEFAULT.backoffMsMax;
   const pauseSecs = retry.number('retry_after_max_secs', { min: 0, max: 3600, unit: 's' });
+  const rescue = retry.oneOf('rescue', RESCUES) ?? RETRY_DEFAULT.rescue;
   const rescueKb = retry.integer('rescue_kb', { min: 1, max: 65_536, unit: 'KiB' });
   if ((retry.integer('hedge_ms', { min: 0, max: 600_000, unit: 'ms' }) ?? 0) !== 0) {
     retry.problem(
@@ -147,6 +149,7 @@ export function readRetry(retry: TableReader): RetryConfig {
     backoffMs,
     backoffMsMax: Math.max(backoffMs, backoffMsMax),
     pauseMsMax: pauseSecs === undefined ? RETRY_DEFAULT.pauseMsMax : Math.ceil(pauseSecs * 1000),
+    rescue,
     rescueBytesMax: rescueKb === undefined ? RETRY_DEFAULT.rescueBytesMax : rescueKb * 1024,
   };
 }

@@ -42,6 +42,10 @@ export interface BreakerConfig {
   readonly paymentMs: number;
 }
 
+export const RESCUES = ['off', 'buffer'] as const;
+/** `buffer`: a stream is held back until it is whole, so that a provider that dies can be replaced. */
+export type Rescue = (typeof RESCUES)[number];
+
 export interface RetryConfig {
   /** Attempts of one request, all candidates and rounds together. */
   readonly maxAttempts: number;
@@ -51,6 +55,8 @@ export interface RetryConfig {
   readonly backoffMsMax: number;
   /** The longest pause that a provider's Retry-After makes. */
   readonly pauseMsMax: number;
+  /** For streams whose policy does not say. */
+  readonly rescue: Rescue;
   /** Bytes of one stream that `rescue = "buffer"` holds back. */
   readonly rescueBytesMax: number;
 }
@@ -67,6 +73,7 @@ export const RETRY_DEFAULT: RetryConfig = Object.freeze({
   backoffMs: 250,
   backoffMsMax: 4_000,
   pauseMsMax: 60_000,
+  rescue: 'off',
   rescueBytesMax: 1024 * 1024,
 });
 

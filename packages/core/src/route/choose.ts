@@ -3,7 +3,7 @@
  * and concurrency are asked through `availability`, so that `check`s and dry runs share this code.
  */
 import type { Msat } from '@arbstr/shared';
-import type { Offer, ProviderConfig } from '../config/types.ts';
+import type { Offer, ProviderConfig, Rescue } from '../config/types.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import type { ChatRequest } from '../openai/chat-request.ts';
 import { isOpenAiReasoningModel } from '../openai/model-family.ts';
@@ -32,11 +32,8 @@ export interface Choice {
   readonly ceilingMsat: Msat;
   /** Of the prompt, images included, at the first candidate: what a crash after dispatch bills at least. */
   readonly estimatedInputTokens: number;
-  /** `buffer`: a stream is held back until it is whole, so that a provider that dies can be replaced. */
   readonly rescue: Rescue;
 }
-
-export type Rescue = 'off' | 'buffer';
 
 export type Exclusion =
   | { reason: 'unsupported_parameter'; param: string }
@@ -60,6 +57,7 @@ export interface ChooseInput {
   /** Null in free mode. */
   readonly billing: { readonly defaultReserveTokens: number } | null;
   readonly maxAttempts: number;
+  readonly rescue: Rescue;
   readonly availability: Availability;
   readonly nowMs: number;
 }
@@ -83,7 +81,7 @@ export function choose(input: ChooseInput): Choice | Refusal {
   return {
     kind: 'chosen',
     candidates: [candidates[0]!, ...candidates.slice(1)],
-    rescue: 'off',
+    rescue: input.rescue,
     estimatedInputTokens: inputTokens(input, candidates[0]!.offer),
     ceilingMsat: ceilingOf(
       candidates.map((candidate) => ({

@@ -28,6 +28,7 @@ describe('what a file does not say', () => {
         backoffMs: 250,
         backoffMsMax: 4_000,
         pauseMsMax: 60_000,
+        rescue: 'off',
         rescueBytesMax: 1024 * 1024,
       },
       logging: { level: 'info', logRequests: true },

@@ -62,6 +62,7 @@ function chosen(wish: Wish) {
     outputExpectation: wish.outputExpectation ?? 256,
     billing: wish.billing === undefined ? { defaultReserveTokens: 4096 } : wish.billing,
     maxAttempts: wish.maxAttempts ?? 4,
+    rescue: 'off',
     availability: {
       allows: (name) => !(wish.open ?? []).includes(name),
       inFlight: (name) => ((wish.busy ?? []).includes(name) ? 1e9 : 0),
