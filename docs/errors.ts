@@ -48,6 +48,9 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
 };
 
 export const VAULT_WHEN: Record<VaultErrorCode, string> = {
+  already_deposited: 'This ecash was deposited before; where it was yours, `deposit_id` says when.',
+  token_spent: 'The mint has not issued this ecash, or it was spent before. Nothing was credited.',
+  too_many_deposits: 'The agent has 100 unpaid deposits; wait until some are paid or expire.',
   invalid_request: 'A field has the wrong type or value. Nothing was changed.',
   invalid_json: 'The body is not JSON.',
   invalid_cursor: 'The cursor is not one that this list has given out.',

@@ -24,6 +24,12 @@ export const VAULT_ERRORS = {
   already_settled_differently: { status: 409, transient: false },
   /** An agent has as many usable tokens as it may have. */
   too_many_tokens: { status: 409, transient: false },
+  /** This ecash was deposited before. */
+  already_deposited: { status: 409, transient: false },
+  /** The mint has not issued this ecash, or it was spent before. */
+  token_spent: { status: 409, transient: false },
+  /** An agent has as many waiting deposits as it may have. */
+  too_many_deposits: { status: 409, transient: false },
   expired: { status: 409, transient: false },
   request_too_large: { status: 413, transient: false },
   unsupported_media_type: { status: 415, transient: false },

@@ -11,6 +11,8 @@ import type { VaultConfig } from './config/config.ts';
 import { migrate } from './db/migrate.ts';
 import { type Database, openReader, openWriter, prepareFolder } from './db/open.ts';
 import { takeOwnerLock } from './db/owner-lock.ts';
+import { createDepositQueries } from './deposit/deposit-queries.ts';
+import { DepositWatcher } from './deposit/watcher.ts';
 import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
 import { createRateLimit } from './http/rate-limit.ts';
@@ -19,6 +21,7 @@ import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
 import type { Clock, RandomBytes, Time } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
+import type { Receiver } from './wallet/receiver.ts';
 import { faultScript } from './wallet/simulated/fault.ts';
 import { SimulatedWallet } from './wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from './wallet/wallet.ts';
@@ -39,6 +42,8 @@ export interface Vault {
   readonly engine: LedgerEngine;
   readonly keeper: Keeper;
   readonly wallet: Wallet;
+  readonly receiver: Receiver;
+  readonly depositWatcher: DepositWatcher;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -70,11 +75,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
     const db = drizzle(reader);
+    const deposits = createDepositQueries(db);
+    const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
     const app = await buildApp({
       config,
       engine,
       rateLimit: createRateLimit(config.agentRateLimitRps, time.now),
       wallet,
+      receiver: wallet,
+      simulated: wallet,
+      deposits,
+      depositWatcher,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -90,10 +101,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       engine,
       keeper,
       wallet,
+      receiver: wallet,
+      depositWatcher,
       writer,
       async close() {
         await app.close();
         await keeper.stop();
+        await depositWatcher.stop();
         wallet.close();
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();
@@ -111,7 +125,11 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
 }
 
 /** The simulated wallet keeps its own books, in a file beside the vault's. */
-function openWallet(config: VaultConfig, time: Time, { randomBytes, log }: VaultDeps): Wallet {
+function openWallet(
+  config: VaultConfig,
+  time: Time,
+  { randomBytes, log }: VaultDeps,
+): SimulatedWallet {
   const script = config.simulatedWalletScript;
   if (script !== null) {
     log.warn({ script }, 'the simulated wallet misbehaves as SIMULATED_WALLET_SCRIPT tells it to');

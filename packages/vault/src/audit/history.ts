@@ -117,6 +117,7 @@ const INTERNAL_FACTS = new Set([
   'transfers',
   'remembered',
   'token_hash',
+  'token_key',
   'available_account',
   'held_account',
 ]);
@@ -137,6 +138,7 @@ function entryOf(row: typeof audit.$inferSelect, agentId: string): HistoryEntry 
     amount_msat: amountOf(facts),
     ref_id:
       text('reservation_id') ??
+      text('deposit_id') ??
       text('transaction_id') ??
       text('policy_version_id') ??
       text('token_id'),

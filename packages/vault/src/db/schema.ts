@@ -4,6 +4,7 @@
  */
 import type { Msat } from '@arbstr/shared';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { RAILS } from '../wallet/wallet.ts';
 
 export const meta = sqliteTable('meta', {
   key: text().primaryKey(),
@@ -80,6 +81,28 @@ export const reservations = sqliteTable('reservations', {
   charged: integer().$type<Msat>(),
   balanceAfterEnd: integer('balance_after_end').$type<Msat>(),
   usage: text(),
+});
+
+export const deposits = sqliteTable('deposits', {
+  id: text().notNull(),
+  agentNo: integer('agent_no').notNull(),
+  rail: text({ enum: RAILS }).notNull(),
+  type: text({ enum: ['invoice', 'cashu_token'] }).notNull(),
+  amount: integer().$type<Msat>().notNull(),
+  paymentRequest: text('payment_request'),
+  paymentHash: text('payment_hash'),
+  expiresAt: integer('expires_at'),
+  token: text(),
+  tokenHash: text('token_hash'),
+  tokenKey: text('token_key'),
+  correlationId: text('correlation_id').notNull(),
+  state: text({ enum: ['pending', 'settled', 'expired', 'failed'] }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  endedAt: integer('ended_at'),
+  received: integer().$type<Msat>(),
+  receiptIndex: integer('receipt_index'),
+  balanceAfter: integer('balance_after').$type<Msat>(),
+  failure: text(),
 });
 
 export const spendBuckets = sqliteTable('spend_buckets', {

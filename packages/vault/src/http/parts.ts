@@ -3,9 +3,13 @@ import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
+import type { DepositQueries } from '../deposit/deposit-queries.ts';
+import type { DepositWatcher } from '../deposit/watcher.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
+import type { Receiver } from '../wallet/receiver.ts';
+import type { SimulatedWallet } from '../wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from '../wallet/wallet.ts';
 import type { RateLimit } from './rate-limit.ts';
 
@@ -14,6 +18,11 @@ export interface VaultParts {
   readonly engine: LedgerEngine;
   readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
+  readonly receiver: Receiver;
+  /** The simulated wallet, where that is the one: somebody must say when its invoices are paid. */
+  readonly simulated: Pick<SimulatedWallet, 'receive'> | null;
+  readonly deposits: DepositQueries;
+  readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;

@@ -3,6 +3,7 @@ import type { VaultParts } from './parts.ts';
 import { takeReplayKeys } from './replay-key.ts';
 import { agentRoutes } from './routes/agent.ts';
 import { billingRoutes } from './routes/billing.ts';
+import { depositRoutes, simulatedDepositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
@@ -21,4 +22,6 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorPolicyRoutes, parts);
   await app.register(operatorTokenRoutes, parts);
   await app.register(agentRoutes, parts);
+  await app.register(depositRoutes, parts);
+  await app.register(simulatedDepositRoutes, parts);
 }

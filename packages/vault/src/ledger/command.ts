@@ -3,8 +3,10 @@
  * before), so that applying it needs nothing but the ledger's state and the time.
  */
 import type { AgentScope, Msat } from '@arbstr/shared';
+import type { EcashSource, InvoiceSource } from '../deposit/deposit.ts';
 import type { PolicyChange } from '../policy/spend-policy.ts';
 import type { Usage } from '../reservation/reservation.ts';
+import type { Rail } from '../wallet/wallet.ts';
 
 /** A caller's Idempotency-Key, and what the command was. */
 export interface ReplayKey {
@@ -85,6 +87,41 @@ export interface Debit extends AskedCommand {
   readonly transactionId: string;
 }
 
+/** Somebody outside is about to pay for an agent. */
+export interface OpenDepositCommand extends AskedCommand {
+  readonly kind: 'open_deposit';
+  readonly depositId: string;
+  readonly agentId: string;
+  readonly rail: Rail;
+  readonly amount: Msat;
+  readonly source: InvoiceSource | EcashSource;
+}
+
+/** The wallet has been paid. */
+export interface CreditReceipt {
+  readonly kind: 'credit_receipt';
+  readonly paymentHash: string;
+  readonly received: Msat;
+  readonly receiptIndex: number;
+}
+
+export interface SettleEcash {
+  readonly kind: 'settle_ecash';
+  readonly depositId: string;
+  readonly received: Msat;
+}
+
+export interface FailDeposit {
+  readonly kind: 'fail_deposit';
+  readonly depositId: string;
+  readonly reason: string;
+}
+
+export interface ExpireDeposits {
+  readonly kind: 'expire_deposits';
+  readonly depositsMax: number;
+}
+
 export interface Reserve {
   readonly kind: 'reserve';
   readonly tokenHash: string;
@@ -149,6 +186,11 @@ export type Command =
   | SetPolicy
   | Credit
   | Debit
+  | OpenDepositCommand
+  | CreditReceipt
+  | SettleEcash
+  | FailDeposit
+  | ExpireDeposits
   | Reserve
   | Settle
   | Release

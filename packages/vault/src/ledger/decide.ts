@@ -4,6 +4,13 @@
  */
 import { createAgent, credit, setPolicy } from './agents.ts';
 import type { Command } from './command.ts';
+import {
+  creditReceipt,
+  expireDeposits,
+  failDeposit,
+  openDeposit,
+  settleEcash,
+} from './deposits.ts';
 import type { Decision } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
@@ -61,5 +68,15 @@ function decideNew(
       return credit(view, command);
     case 'debit':
       return debit(view, command);
+    case 'open_deposit':
+      return openDeposit(view, command, now);
+    case 'credit_receipt':
+      return creditReceipt(view, command, now);
+    case 'settle_ecash':
+      return settleEcash(view, command, now);
+    case 'fail_deposit':
+      return failDeposit(view, command, now);
+    case 'expire_deposits':
+      return expireDeposits(view, command, now);
   }
 }

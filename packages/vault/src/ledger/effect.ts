@@ -3,6 +3,7 @@
  */
 import type { AgentScope } from '@arbstr/shared';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';
+import type { Deposit, DepositState, PendingDeposit } from '../deposit/deposit.ts';
 import type { Refusal } from '../errors.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type {
@@ -15,6 +16,7 @@ import type { ReplayKey } from './command.ts';
 export type TransferKind =
   | 'credit'
   | 'debit'
+  | 'deposit'
   | 'sweep'
   | 'hold'
   | 'charge'
@@ -90,6 +92,18 @@ export interface MoveExpiry {
   readonly reservation: HeldReservation;
 }
 
+export interface InsertDeposit {
+  readonly effect: 'insert_deposit';
+  readonly deposit: PendingDeposit;
+}
+
+export interface ChangeDeposit {
+  readonly effect: 'change_deposit';
+  /** The state that the row must still be in. */
+  readonly from: DepositState;
+  readonly deposit: Deposit;
+}
+
 export interface Spend {
   readonly effect: 'spend';
   readonly agentNo: number;
@@ -139,6 +153,8 @@ export type Effect =
   | InsertReservation
   | EndReservation
   | MoveExpiry
+  | InsertDeposit
+  | ChangeDeposit
   | Spend
   | BalanceAlert
   | RememberAnswer

@@ -2,6 +2,7 @@
 import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
 import type { Refusal } from '../errors.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
+import type { Rail } from '../wallet/wallet.ts';
 import type { Command } from './command.ts';
 
 export interface AgentCreated {
@@ -49,6 +50,37 @@ export interface Debited {
   transactionId: string;
 }
 
+export interface DepositOpened {
+  depositId: string;
+  agentId: string;
+  rail: Rail;
+  amount: Msat;
+  createdAt: number;
+  /** Null for ecash, like the hash and the expiry. */
+  paymentRequest: string | null;
+  paymentHash: string | null;
+  expiresAt: number | null;
+}
+
+export interface DepositSettled {
+  depositId: string;
+  agentId: string;
+  received: Msat;
+  balance: Msat;
+  settledAt: number;
+}
+
+export interface ReceiptCredited {
+  /** The deposit that asked for it; null where none did. */
+  deposit: string | null;
+  /** False where it had been credited before. */
+  credited: boolean;
+}
+
+export interface DepositsExpired {
+  expired: string[];
+}
+
 export interface Extended {
   expires_at: number;
 }
@@ -74,6 +106,11 @@ export interface OutcomeByKind {
   set_policy: PolicySet;
   credit: Credited;
   debit: Debited;
+  open_deposit: DepositOpened;
+  credit_receipt: ReceiptCredited;
+  settle_ecash: DepositSettled;
+  fail_deposit: { failed: boolean };
+  expire_deposits: DepositsExpired;
   reserve: ReserveAnswer;
   settle: SettleAnswer;
   release: ReleaseAnswer;

@@ -1,6 +1,7 @@
 /** The ledger's SQL, prepared once. Only the store runs it, inside the batch's transaction. */
 import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
+import { prepareDepositStatements } from './deposit-rows.ts';
 import type { ReservationRow, TokenRow } from './rows.ts';
 
 export interface AgentRow {
@@ -19,6 +20,7 @@ export type Statements = ReturnType<typeof prepareStatements>;
 
 export function prepareStatements(db: Database) {
   return {
+    ...prepareDepositStatements(db),
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),

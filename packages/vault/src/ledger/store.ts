@@ -15,6 +15,7 @@ import type {
 } from '../reservation/reservation.ts';
 import { availableName, heldName, SHARED_ACCOUNTS } from './account.ts';
 import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
+import { type DepositRow, depositOf, depositRow } from './deposit-rows.ts';
 import type { Audit, Effect, Spend, Transfer } from './effect.ts';
 import { reservationOf, tokenOf } from './rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
@@ -122,6 +123,12 @@ export class LedgerStore {
       case 'move_expiry':
         changedOne(sql.moveExpiry.run(effect.reservation.expiresAt, effect.reservation.id));
         this.#cache.keepReservation(effect.reservation);
+        return;
+      case 'insert_deposit':
+        sql.insertDeposit.run(depositRow(effect.deposit));
+        return;
+      case 'change_deposit':
+        changedOne(sql.changeDeposit.run({ ...depositRow(effect.deposit), from: effect.from }));
         return;
       case 'spend':
         this.#spend(effect, minuteOf(now));
@@ -254,6 +261,7 @@ export class LedgerStore {
     const sql = this.#sql;
     const holdOf = (row: Parameters<typeof reservationOf>[0]) =>
       reservationOf(row) as HeldReservation;
+    const depositIn = (row: DepositRow | undefined) => row && depositOf(row);
     return {
       epoch: this.#epoch,
       get revenue() {
@@ -281,6 +289,11 @@ export class LedgerStore {
       dueHolds: (nowMs, max) => sql.selectDueHolds.all(nowMs, max).map(holdOf),
       openHolds: () => sql.selectOpenHolds.all().map(holdOf),
       lastAlertAt: (agentNo) => sql.selectAlert.get(agentNo)?.at,
+      deposit: (id) => depositIn(sql.selectDeposit.get(id)),
+      depositByHash: (hash) => depositIn(sql.selectDepositByHash.get(hash)),
+      depositByToken: (key) => depositIn(sql.selectDepositByToken.get(key)),
+      pendingDeposits: (agentNo) => sql.countPendingDeposits.get(agentNo)?.n ?? 0,
+      dueDeposits: (nowMs, max) => sql.selectDueDeposits.all(nowMs, max).map(depositOf),
       rememberedAnswer: (key) => sql.selectAnswer.get(key),
       rememberedAnswers: (principal) => cache.answers(principal),
       nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,

@@ -1,5 +1,6 @@
 /** What the ledger's decisions may look at. Reads only; the store answers from cache or disk. */
 import type { AgentScope } from '@arbstr/shared';
+import type { Deposit } from '../deposit/deposit.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import type { Account } from './account.ts';
@@ -53,6 +54,13 @@ export interface LedgerView {
   openHolds(): Iterable<HeldReservation>;
   /** When this agent's operator was last told of its balance. */
   lastAlertAt(agentNo: number): number | undefined;
+  deposit(id: string): Deposit | undefined;
+  depositByHash(paymentHash: string): Deposit | undefined;
+  /** Of the same ecash, unless that failed. */
+  depositByToken(tokenKey: string): Deposit | undefined;
+  pendingDeposits(agentNo: number): number;
+  /** Pending ones whose time is up at `nowMs`, oldest first. */
+  dueDeposits(nowMs: number, max: number): Deposit[];
   rememberedAnswer(key: string): RememberedAnswer | undefined;
   /** How many keys of this principal are stored. */
   rememberedAnswers(principal: string): number;

@@ -1,5 +1,7 @@
+import { hash } from 'node:crypto';
 import { copyFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { msat } from '@arbstr/shared';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
@@ -28,6 +30,49 @@ let healthy: string;
 let copies = 0;
 let folder: string;
 
+/** The wallet's first receipt, which no deposit asked for. */
+async function receiveStray(vault: TestVault): Promise<void> {
+  const amountMsat = msat(1);
+  const createdAtMs = vault.clock.ms;
+  const stray = { amountMsat, description: 'stray', createdAtMs, expirySecs: 60 };
+  const { invoice, paymentHash } = await vault.receiver.createInvoice(stray);
+  const expiresAtMs = createdAtMs + 60_000;
+  const target = { type: 'lightning_invoice', invoice, paymentHash, expiresAtMs } as const;
+  const order = { reference: 'stray', target, amountMsat, maxFeeMsat: msat(0) };
+  await vault.wallet.pay(order, new AbortController().signal);
+}
+
+/** One in every state. */
+async function makeDeposits(vault: TestVault, agentId: string): Promise<void> {
+  const deposit = async (body: object): Promise<string> =>
+    (await asOperator(vault, 'POST', `/agents/${agentId}/deposits`, body)).body.deposit_id;
+  await receiveStray(vault);
+  const paid = await deposit({ amount_msat: 800 });
+  await asOperator(vault, 'POST', `/operator/simulated/deposits/${paid}/pay`);
+  await deposit({ amount_msat: 900, expires_in_secs: 60 });
+  await deposit({ amount_msat: 1_000, expires_in_secs: 86_400 });
+  await vault.engine.execute({
+    kind: 'open_deposit',
+    correlationId: 'corr-ecash',
+    replayKey: undefined,
+    depositId: 'dep_01JABCDEFGHJKMNPQRSTVWXYZ0',
+    agentId,
+    rail: 'simulated',
+    amount: msat(1_100),
+    source: {
+      type: 'cashu_token',
+      token: 'cashuAwaiting',
+      tokenHash: hash('sha256', 'cashuAwaiting'),
+      tokenKey: 'key of cashuAwaiting',
+    },
+  });
+  const proof = { amount: 1_200, id: '00', secret: 'forged', C: `02${'0'.repeat(64)}` };
+  const forged = { token: [{ mint: vault.receiver.mintUrl, proofs: [proof] }], unit: 'msat' };
+  const text = Buffer.from(JSON.stringify(forged)).toString('base64url');
+  await deposit({ cashu_token: `cashuA${text}` });
+  vault.clock.advance(1_000);
+}
+
 /** A ledger in which every table has rows, and reservations are in every state. */
 async function populate(vault: TestVault): Promise<void> {
   const agent = await fundedAgent(vault, { policy: { daily_limit_msat: 900_000 } });
@@ -51,6 +96,7 @@ async function populate(vault: TestVault): Promise<void> {
   });
   const { body: ending } = await asOperator(vault, 'POST', tokens, { overlap_secs: null });
   await asOperator(vault, 'DELETE', `${tokens}/${ending.token_id}`);
+  await makeDeposits(vault, agent.id);
   await settle(vault, await held(vault, agent), 400, { provider: 'alpha', tokens_in: 12 });
   await settle(vault, await held(vault, agent), 0);
   await release(vault, await held(vault, agent));

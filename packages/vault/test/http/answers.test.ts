@@ -176,6 +176,8 @@ test('GET /docs/json describes every route with every status', async () => {
     'get /agents/me',
     'get /agents/{id}',
     'get /agents/{id}/balance',
+    'get /agents/{id}/deposits',
+    'get /agents/{id}/deposits/{deposit_id}',
     'get /agents/{id}/history',
     'get /agents/{id}/policy/versions',
     'get /agents/{id}/tokens',
@@ -186,12 +188,14 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /agents',
     'post /agents/{id}/debit',
     'post /agents/{id}/deposit',
+    'post /agents/{id}/deposits',
     'post /agents/{id}/tokens',
     'post /internal/authenticate',
     'post /internal/extend',
     'post /internal/release',
     'post /internal/reserve',
     'post /internal/settle',
+    'post /operator/simulated/deposits/{id}/pay',
     'put /agents/{id}/policy',
   ]);
 });

@@ -54,6 +54,14 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
   'post /agents': () => ({ name: 'x', metadata: { a: 'b' }, policy: {} }),
   'delete /agents/{id}': () => ({ sweep: false }),
   'post /agents/{id}/deposit': () => ({ amount_msat: 1 }),
+  // Either the token or the rest; together they are refused as well, after each by itself.
+  'post /agents/{id}/deposits': () => ({
+    amount_msat: 1,
+    rail: 'lightning',
+    expires_in_secs: 60,
+    cashu_token: 'cashuAe30',
+  }),
+  'post /operator/simulated/deposits/{id}/pay': () => ({ amount_msat: 1 }),
   'post /agents/{id}/debit': () => ({ amount_msat: 1, reason: 'x' }),
   'post /agents/{id}/tokens': () => ({
     scopes: ['read'],

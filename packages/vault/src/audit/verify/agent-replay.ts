@@ -6,6 +6,7 @@
 import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
+import { DepositReplay } from './deposit-replay.ts';
 import { FactsError, integer, optionalInteger, optionalList, text } from './facts.ts';
 import type { Row } from './lookups.ts';
 import { checkRemembered } from './remembered.ts';
@@ -25,6 +26,7 @@ export class AgentReplay {
   readonly #books: AgentBooks;
   readonly #spend = new SpendReplay();
   readonly #reservations: ReservationReplay;
+  readonly #deposits: DepositReplay;
   readonly #tokens: TokenReplay;
   #registered: Row | null = null;
   #alertedAt: number | null = null;
@@ -35,6 +37,7 @@ export class AgentReplay {
     this.#name = name;
     this.#books = new AgentBooks(deps);
     this.#tokens = new TokenReplay(deps, no);
+    this.#deposits = new DepositReplay(deps, no, this.#books);
     this.#reservations = new ReservationReplay(deps, no, this.#books, this.#spend);
   }
 
@@ -65,6 +68,7 @@ export class AgentReplay {
     }
     this.#tokens.finish();
     this.#reservations.finish();
+    this.#deposits.finish();
     this.#spend.finish(this.#deps, this.#no, this.#name);
   }
 
@@ -87,6 +91,18 @@ export class AgentReplay {
         return;
       case 'DEPOSIT':
         this.#deposit(fact, what);
+        return;
+      case 'DEPOSIT_OPENED':
+        this.#deposits.open(fact);
+        return;
+      case 'DEPOSIT_SETTLED':
+        this.#deposits.settle(fact, what);
+        return;
+      case 'DEPOSIT_EXPIRED':
+        this.#deposits.expire(fact, what);
+        return;
+      case 'DEPOSIT_FAILED':
+        this.#deposits.fail(fact, what);
         return;
       case 'DEBIT':
         this.#takeBack(fact, what, 'debit');

@@ -24,6 +24,7 @@ export function createLookups(db: Database) {
     alert: one('SELECT * FROM balance_alerts WHERE agent_no = ?'),
     transfer: one('SELECT * FROM transfers WHERE id = ?'),
     reservation: one('SELECT * FROM reservations WHERE id = ?'),
+    deposit: one('SELECT * FROM deposits WHERE id = ?'),
     answer: one('SELECT * FROM idempotency_keys WHERE key = ?'),
     buckets: many('SELECT slot, minute, msat FROM spend_buckets WHERE agent_no = ? ORDER BY slot'),
     count,

@@ -11,6 +11,7 @@ export interface Totals {
   transfers: number;
   reservations: number;
   balance_alerts: number;
+  deposits: number;
   spend_buckets: number;
   idempotency_keys: number;
   audit_heads: number;

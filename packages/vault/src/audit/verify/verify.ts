@@ -167,6 +167,7 @@ function emptyTotals(): Totals {
     transfers: 0,
     reservations: 0,
     balance_alerts: 0,
+    deposits: 0,
     spend_buckets: 0,
     idempotency_keys: 0,
     audit_heads: 0,

@@ -17,6 +17,26 @@ export interface BookedPayment {
   readonly reason: string | null;
 }
 
+/** An invoice that this wallet has made. */
+export interface OwnInvoice {
+  readonly payment_hash: string;
+  readonly invoice: string;
+  readonly preimage: string;
+  readonly amount: number;
+  /** Its place among all that was ever received; null while nobody has paid. */
+  readonly receipt: number | null;
+  readonly received: number | null;
+}
+
+/** Ecash that this wallet has issued. */
+export interface IssuedProof {
+  readonly secret: string;
+  readonly signature: string;
+  readonly amount: number;
+  /** The reference under which it came back. */
+  readonly spent_by: string | null;
+}
+
 export type WalletBook = ReturnType<typeof openBook>;
 
 /** @param newIdentity used only where the file is new */
@@ -37,6 +57,21 @@ export function openBook(path: string, newIdentity: () => string) {
       token TEXT,
       reason TEXT
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS invoices (
+      payment_hash TEXT PRIMARY KEY NOT NULL,
+      invoice TEXT NOT NULL,
+      preimage TEXT NOT NULL,
+      amount INTEGER NOT NULL,
+      receipt INTEGER UNIQUE,
+      received INTEGER,
+      CHECK ((receipt IS NULL) = (received IS NULL))
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS proofs (
+      secret TEXT PRIMARY KEY NOT NULL,
+      signature TEXT NOT NULL,
+      amount INTEGER NOT NULL,
+      spent_by TEXT
+    ) STRICT, WITHOUT ROWID;
   `);
   db.prepare('INSERT INTO wallet (id, identity) VALUES (1, ?) ON CONFLICT DO NOTHING').run(
     newIdentity(),
@@ -51,7 +86,44 @@ export function openBook(path: string, newIdentity: () => string) {
        token = excluded.token, reason = excluded.reason
      WHERE state <> 'succeeded'`,
   );
+  const insertInvoice = db.prepare(
+    `INSERT INTO invoices (payment_hash, invoice, preimage, amount)
+     VALUES (@payment_hash, @invoice, @preimage, @amount)`,
+  );
+  const selectInvoice = db.prepare<[string], OwnInvoice>(
+    'SELECT * FROM invoices WHERE payment_hash = ?',
+  );
+  // The condition lets one payment in, whoever else pays at the same moment.
+  const receive = db.prepare<[number, string]>(
+    `UPDATE invoices SET received = ?, receipt = (SELECT coalesce(max(receipt), 0) + 1 FROM invoices)
+     WHERE payment_hash = ? AND receipt IS NULL`,
+  );
+  const selectReceipts = db.prepare<[number, number], OwnInvoice>(
+    'SELECT * FROM invoices WHERE receipt > ? ORDER BY receipt LIMIT ?',
+  );
+  const insertProof = db.prepare(
+    'INSERT INTO proofs (secret, signature, amount) VALUES (@secret, @signature, @amount)',
+  );
+  const selectProof = db.prepare<[string], IssuedProof>('SELECT * FROM proofs WHERE secret = ?');
+  const spendProof = db.prepare<[string, string]>(
+    'UPDATE proofs SET spent_by = ? WHERE secret = ? AND spent_by IS NULL',
+  );
   return {
+    findInvoice: (hash: string): OwnInvoice | undefined => selectInvoice.get(hash),
+    addInvoice: (invoice: Pick<OwnInvoice, 'payment_hash' | 'invoice' | 'preimage' | 'amount'>) => {
+      insertInvoice.run(invoice);
+    },
+    /** False where it had been paid before. */
+    receive: (hash: string, amount: number): boolean => receive.run(amount, hash).changes === 1,
+    receiptsAfter: (receipt: number, max: number): OwnInvoice[] => selectReceipts.all(receipt, max),
+    addProof: (proof: Pick<IssuedProof, 'secret' | 'signature' | 'amount'>) => {
+      insertProof.run(proof);
+    },
+    findProof: (secret: string): IssuedProof | undefined => selectProof.get(secret),
+    spendProof: (secret: string, reference: string): boolean =>
+      spendProof.run(reference, secret).changes === 1,
+    /** All of it or nothing. */
+    together: <T>(change: () => T): T => db.transaction(change).immediate(),
     identity: db
       .prepare<[], { identity: string }>('SELECT identity FROM wallet WHERE id = 1')
       .get()!.identity,

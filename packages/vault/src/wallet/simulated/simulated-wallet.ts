@@ -1,12 +1,22 @@
 /**
  * A wallet without a network: pays every well-formed order at once, for no fee, from a purse that
  * never runs out. It keeps books of its own, so that a vault that dies and comes back finds what it
- * had paid. Its preimages prove nothing.
+ * had paid. Its preimages prove nothing, but those of its own invoices: an order to pay one of them
+ * pays it, once, and is how money moves between agents by invoice.
  */
 import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Msat, msat, ZERO_MSAT } from '@arbstr/shared';
+import { encodeInvoice } from '../../bolt11/encode.ts';
 import type { RandomBytes, Time } from '../../ports.ts';
+import type { EcashToken } from '../ecash.ts';
+import type {
+  InvoiceOrder,
+  NewPaymentRequest,
+  Receipt,
+  Receiver,
+  RedeemOutcome,
+} from '../receiver.ts';
 import {
   type LookupOutcome,
   orderKey,
@@ -14,9 +24,9 @@ import {
   type PayOutcome,
   type Wallet,
 } from '../wallet.ts';
-import { type BookedPayment, openBook, type WalletBook } from './book.ts';
+import { type BookedPayment, type OwnInvoice, openBook, type WalletBook } from './book.ts';
 import { FAULTLESS, type FaultPlan, type FaultsOf } from './fault.ts';
-import { issueToken } from './token.ts';
+import { issueToken, SIMULATED_MINT_URL } from './token.ts';
 
 export interface SimulatedWalletDeps {
   /** Its own file. */
@@ -32,9 +42,14 @@ const BROKEN: PayOutcome = { state: 'unknown', reason: 'the wallet answered with
 /** An overcharging wallet takes so much more than it was allowed. */
 const OVERCHARGE_MSAT = 1_000;
 
-export class SimulatedWallet implements Wallet {
+/** Regtest: nobody can pay such an invoice with money. */
+const INVOICE_NETWORK = 'regtest';
+const FINAL_CLTV_DELTA = 18;
+
+export class SimulatedWallet implements Wallet, Receiver {
   readonly rail = 'simulated';
   readonly provesPayments = false;
+  readonly mintUrl = SIMULATED_MINT_URL;
   readonly feeBoundMsat: Msat | null;
   readonly #deps: SimulatedWalletDeps;
   readonly #book: WalletBook;
@@ -110,8 +125,75 @@ export class SimulatedWallet implements Wallet {
     }
   }
 
+  async createInvoice(order: InvoiceOrder): Promise<NewPaymentRequest> {
+    const preimage = this.#deps.randomBytes(32);
+    const paymentHash = hash('sha256', preimage);
+    const secretKey = hash('sha256', `${this.#book.identity} node key`, 'buffer');
+    const invoice = encodeInvoice(
+      {
+        ...order,
+        network: INVOICE_NETWORK,
+        paymentHash,
+        paymentSecret: Buffer.from(this.#deps.randomBytes(32)).toString('hex'),
+        minFinalCltvDelta: FINAL_CLTV_DELTA,
+      },
+      secretKey,
+    );
+    this.#book.addInvoice({
+      payment_hash: paymentHash,
+      invoice,
+      preimage: Buffer.from(preimage).toString('hex'),
+      amount: order.amountMsat,
+    });
+    return { invoice, paymentHash };
+  }
+
+  async receiptsAfter(index: number, max: number): Promise<Receipt[]> {
+    return this.#book.receiptsAfter(index, max).map((invoice) => ({
+      index: invoice.receipt!,
+      paymentHash: invoice.payment_hash,
+      receivedMsat: msat(invoice.received!),
+    }));
+  }
+
+  /**
+   * Somebody outside pays one of our invoices. False where it is not ours, was paid before, or is
+   * paid too little.
+   */
+  receive(paymentHash: string, amount: Msat): boolean {
+    const invoice = this.#book.findInvoice(paymentHash);
+    if (invoice === undefined || amount < invoice.amount) return false;
+    return this.#book.receive(paymentHash, amount);
+  }
+
+  async redeem(reference: string, token: EcashToken): Promise<RedeemOutcome> {
+    return this.#book.together((): RedeemOutcome => {
+      const reason = this.#refusal(token, reference);
+      if (reason !== null) return { state: 'refused', reason };
+      for (const { secret } of token.proofs) this.#book.spendProof(secret, reference);
+      return { state: 'redeemed', receivedMsat: token.amountMsat };
+    });
+  }
+
   close(): void {
     this.#book.close();
+  }
+
+  /** @param reference under which a spent proof is still good */
+  #refusal(token: EcashToken, reference: string): string | null {
+    let worth = 0;
+    for (const { secret, signature, amount } of token.proofs) {
+      const issued = this.#book.findProof(secret);
+      if (issued?.signature !== signature || issued.amount !== amount) {
+        return 'the mint has not issued this token';
+      }
+      if (issued.spent_by !== null && issued.spent_by !== reference) {
+        return 'the token was spent before';
+      }
+      worth += issued.amount;
+    }
+    // What was issued counts, in msat, whatever unit the token claims.
+    return worth === token.amountMsat ? null : 'the token is not worth what it says';
   }
 
   #planOf(order: PayOrder): FaultPlan {
@@ -123,15 +205,33 @@ export class SimulatedWallet implements Wallet {
   }
 
   #settle(order: PayOrder, feeMsat: Msat): PayOutcome {
-    const ecash = order.target.type === 'cashu_token';
-    return succeeded(
-      this.#write(order, {
-        state: 'succeeded',
-        fee: feeMsat,
-        preimage: ecash ? null : hash('sha256', `${this.#book.identity} ${orderKey(order)}`),
-        token: ecash ? issueToken(order.amountMsat, this.#deps.randomBytes) : null,
-      }),
-    );
+    return this.#book.together(() => {
+      if (order.target.type === 'cashu_token') return this.#issue(order, feeMsat);
+      const own = this.#book.findInvoice(orderKey(order));
+      if (own !== undefined) return this.#payOwn(order, own, feeMsat);
+      const preimage = hash('sha256', `${this.#book.identity} ${orderKey(order)}`);
+      return succeeded(this.#write(order, { state: 'succeeded', fee: feeMsat, preimage }));
+    });
+  }
+
+  #issue(order: PayOrder, feeMsat: Msat): PayOutcome {
+    const { text, secret, signature } = issueToken(order.amountMsat, this.#deps.randomBytes);
+    this.#book.addProof({ secret, signature, amount: order.amountMsat });
+    return succeeded(this.#write(order, { state: 'succeeded', fee: feeMsat, token: text }));
+  }
+
+  /** Compared as a whole: another invoice may carry the hash of ours and pay somebody else. */
+  #payOwn(order: PayOrder, own: OwnInvoice, feeMsat: Msat): PayOutcome {
+    const { target } = order;
+    if (target.type !== 'lightning_invoice' || target.invoice.toLowerCase() !== own.invoice) {
+      return this.#fail(order, 'another invoice than the one that this wallet made for this hash');
+    }
+    if (order.amountMsat < own.amount) return this.#fail(order, 'less than the invoice asks for');
+    if (!this.#book.receive(own.payment_hash, order.amountMsat)) {
+      return this.#fail(order, 'the invoice has been paid before');
+    }
+    const { preimage } = own;
+    return succeeded(this.#write(order, { state: 'succeeded', fee: feeMsat, preimage }));
   }
 
   #fail(order: PayOrder, reason: string): PayOutcome {

@@ -9,9 +9,19 @@ import type { RandomBytes } from '../../ports.ts';
 export const SIMULATED_MINT_URL = 'https://mint.simulated.invalid';
 const KEYSET_ID = '0073696d756c6174';
 
-export function issueToken(amount: Msat, randomBytes: RandomBytes): string {
+export interface NewToken {
+  readonly text: string;
+  readonly secret: string;
+  readonly signature: string;
+}
+
+export function issueToken(amount: Msat, randomBytes: RandomBytes): NewToken {
   const hex = (bytes: number) => Buffer.from(randomBytes(bytes)).toString('hex');
   const proof = { amount, id: KEYSET_ID, secret: hex(32), C: `02${hex(32)}` };
   const token = { token: [{ mint: SIMULATED_MINT_URL, proofs: [proof] }], unit: 'msat' };
-  return `cashuA${Buffer.from(JSON.stringify(token)).toString('base64url')}`;
+  return {
+    text: `cashuA${Buffer.from(JSON.stringify(token)).toString('base64url')}`,
+    secret: proof.secret,
+    signature: proof.C,
+  };
 }
