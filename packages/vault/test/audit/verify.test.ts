@@ -83,7 +83,7 @@ async function populate(vault: TestVault): Promise<void> {
     max_transaction_msat: 50_000,
     max_fee_msat: 2_000,
     approval_timeout_ms: 60_000,
-    alert_floor_msat: 1_000_000,
+    alert_floor_msat: 1_001_200,
     alert_cooldown_ms: 60_000,
     allowed_models: ['gpt-4o-mini'],
     allowed_destinations: ['shop@example.com'],
