@@ -31,7 +31,7 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   request_too_large: 'The body is above `server.body_limit_mb`.',
   unsupported_media_type: 'The body was not sent as JSON.',
   rate_limited:
-    'Every provider answered 429; `retry-after` is the shortest of theirs. Nothing was charged.',
+    'Every provider answered 429; `retry-after` is the shortest of theirs. Or too many requests of the agent have failed at providers that may charge for them. Nothing was charged.',
   provider_error:
     'Every provider failed, and nothing was charged. Inside a stream: it broke, and what was delivered is billed.',
   provider_timeout:

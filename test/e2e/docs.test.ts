@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CORE_WHEN, errorsPage, RESERVED, VAULT_WHEN } from '../../docs/errors.ts';
+import { failuresPage } from '../../docs/failures.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADRS = readdirSync(`${ROOT}docs/adr`).sort();
@@ -14,6 +15,7 @@ const DOCUMENTS = [
   'CHANGELOG.md',
   'docs/runbook.md',
   'docs/errors.md',
+  'docs/failures.md',
   ...ADRS.map((name) => `docs/adr/${name}`),
 ];
 const SOURCES = ['packages/core/src', 'packages/vault/src'];
@@ -108,6 +110,12 @@ describe('docs/adr', () => {
       '## Consequences',
     ]);
     expect(text.split(/\s+/).length).toBeLessThan(500);
+  });
+});
+
+describe('docs/failures.md', () => {
+  it('is what `node docs/failures.ts` makes of the failure matrix', () => {
+    expect(unpadded(read('docs/failures.md'))).toBe(unpadded(failuresPage()));
   });
 });
 

@@ -17,7 +17,7 @@ export function refuseAll(model: string, failed: readonly Failed[]): Refusal {
   }
   const rules: readonly FailureRule[] = failed.map(({ failure }) => FAILURES[failure.kind]);
   const words = wordsOf(failed);
-  if (failed.every(({ failure }) => failure.status === 429)) {
+  if (failed.every(isLimit)) {
     return refuse(
       'rate_limited',
       `Every provider of ${name} is rate limited. Nothing was charged.`,
@@ -36,6 +36,10 @@ export function refuseAll(model: string, failed: readonly Failed[]): Refusal {
     { shouldRetry: rules.every(({ shouldRetry }) => shouldRetry) },
   );
 }
+
+/** One model's overload may come as a 429, too. */
+const isLimit = ({ failure }: Failed): boolean =>
+  FAILURES[failure.kind].code === 'rate_limited' || failure.status === 429;
 
 /** Each provider's last words: a second round says the same again. */
 function wordsOf(failed: readonly Failed[]): string {
