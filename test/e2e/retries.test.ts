@@ -187,12 +187,19 @@ describe('failures that stay', () => {
     expect(upstream.callsOf('no-model')).toHaveLength(3);
   });
 
-  it('what the provider may charge for is not sent twice, and costs nothing', async () => {
+  it('what the provider may charge for is not sent twice, costs nothing, and is logged as lost', async () => {
     const before = await settled(stack, agent);
     const answer = await ask('breaks');
     expect(answer.status).toBe(502);
     expect(upstream.callsOf('breaks')).toHaveLength(1);
     expect(await settled(stack, agent)).toBe(before);
+    const row = await fetch(
+      `${stack.core.url}/v1/requests/${answer.header('x-arbstr-request-id')}`,
+      { headers: { authorization: `Bearer ${agent.token}` } },
+    );
+    const { cost } = (await row.json()) as { cost: { msats: number | null; lost_msats: number } };
+    expect(cost.msats).toBeNull();
+    expect(cost.lost_msats).toBeGreaterThan(0);
   });
 });
 

@@ -200,6 +200,8 @@ export interface RequestRow {
   attempts: string;
   latencyMs: number;
   firstByteMs: number | null;
+  /** What failed attempts may have cost the operator; the agent was charged nothing for them. */
+  lostMsat: Msat;
 }
 
 export interface RequestLog {
@@ -207,11 +209,15 @@ export interface RequestLog {
 }
 
 /** A row as it was appended. */
-export type StoredRequest = Omit<RequestRow, 'costMsat' | 'providerCostMsat' | 'heldMsat'> & {
+export type StoredRequest = Omit<
+  RequestRow,
+  'costMsat' | 'providerCostMsat' | 'heldMsat' | 'lostMsat'
+> & {
   readonly seq: number;
   readonly costMsat: number | null;
   readonly providerCostMsat: number | null;
   readonly heldMsat: number | null;
+  readonly lostMsat: number;
 };
 
 export interface RequestFilter {

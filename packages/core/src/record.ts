@@ -1,9 +1,11 @@
 /** What a finished request leaves behind: one row, one log line. Never a prompt, never a token. */
+import { MSAT_MAX, type Msat, msat } from '@arbstr/shared';
 import { CORE_ERRORS } from './errors.ts';
 import { retriesOf } from './http/answer-headers.ts';
 import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
 import type { RequestRow } from './ports.ts';
+import type { FailedAttempt } from './route/first-answer.ts';
 
 /** nginx's code for a client that closed the connection; there is no official one. */
 const CLIENT_CLOSED_REQUEST = 499;
@@ -37,7 +39,13 @@ export function requestRow(outcome: Outcome, call: Call, nowMs: number): Request
     attempts: retriesOf(facts.failed),
     latencyMs: Math.max(0, nowMs - call.receivedAtMs),
     firstByteMs: facts.firstByteMs,
+    lostMsat: lostOf(facts.failed),
   };
+}
+
+function lostOf(failed: readonly FailedAttempt[]): Msat {
+  const sum = failed.reduce((total, { lostMsat }) => total + lostMsat, 0);
+  return msat(Math.min(sum, MSAT_MAX));
 }
 
 const logNames = new Map<string, string>();
@@ -57,6 +65,7 @@ export function requestLine(row: RequestRow): Record<string, unknown> {
   const line: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(row)) {
     if (value === null || value === '' || value === false || key === 'timestampMs') continue;
+    if (key === 'lostMsat' && value === 0) continue;
     line[logName(key)] = value;
   }
   return line;

@@ -106,7 +106,6 @@ function record(parts: Parts, outcome: Outcome, call: Call): void {
   const { activity, config, log } = parts;
   const { bill, reportedCost } = outcome.facts;
   const row = requestRow(outcome, call, parts.nowMs());
-  const lostMsats = outcome.facts.failed.reduce((sum, { lostMsat }) => sum + lostMsat, 0);
   if (row.requestedModel !== '') parts.requestLog.append(row);
   if (bill !== null && row.provider !== null) {
     parts.expectations.observe(row.requestedModel, bill.usage.outputTokens);
@@ -122,11 +121,7 @@ function record(parts: Parts, outcome: Outcome, call: Call): void {
   }
   if (config.logging.logRequests) {
     log.info(
-      {
-        ...requestLine(row),
-        ...(reportedCost && { reported_cost: reportedCost }),
-        ...(lostMsats > 0 && { lost_msats: lostMsats }),
-      },
+      { ...requestLine(row), ...(reportedCost && { reported_cost: reportedCost }) },
       'request',
     );
   }

@@ -137,6 +137,8 @@ function wireRequest(row: StoredRequest) {
       msats: row.costMsat,
       provider_msats: row.providerCostMsat,
       held_msats: row.heldMsat,
+      /** The operator's, by failed attempts; the agent was not charged for them. */
+      lost_msats: row.lostMsat,
     },
     timing: { latency_ms: row.latencyMs, time_to_first_byte_ms: row.firstByteMs },
     retries: row.attempts === '' ? null : row.attempts,

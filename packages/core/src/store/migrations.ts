@@ -52,6 +52,7 @@ const MIGRATIONS: readonly string[] = [
   create index requests_by_correlation on requests (correlation_id);
   create index requests_by_agent on requests (agent_id, seq);
   `,
+  `alter table requests add column lost_msat integer not null default 0`,
 ];
 
 export class NewerDatabaseError extends Error {

@@ -24,8 +24,8 @@ export function createRequestLog(
     insert into requests (correlation_id, reservation_id, agent_id, timestamp_ms, requested_model,
       model, provider, tier, streaming, status, error_code, error_message, ending, input_tokens,
       cached_input_tokens, output_tokens, estimated, disbelieved, cost_msat, provider_cost_msat,
-      held_msat, attempts, latency_ms, first_byte_ms)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      held_msat, attempts, latency_ms, first_byte_ms, lost_msat)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   return {
     append(row) {
       writer.lazy(() => insert.run(...valuesOf(row)));
@@ -78,6 +78,7 @@ function valuesOf(row: RequestRow): unknown[] {
     row.attempts,
     row.latencyMs,
     row.firstByteMs,
+    row.lostMsat,
   ];
 }
 

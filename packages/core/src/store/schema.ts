@@ -54,6 +54,7 @@ export const requests = sqliteTable(
     attempts: text().notNull(),
     latencyMs: integer('latency_ms').notNull(),
     firstByteMs: integer('first_byte_ms'),
+    lostMsat: integer('lost_msat').notNull().default(0),
   },
   (table) => [
     index('requests_by_correlation').on(table.correlationId),

@@ -53,7 +53,13 @@ export async function holdBack(order: HoldBackOrder): Promise<HeldBack> {
       finishing = true;
       abort.within(FINISH_WAIT_MS);
     }
-    const chunk = await body.next();
+    const read = body.next();
+    const chunk = await within(read, order.untilMs - order.nowMs());
+    if (chunk === null) {
+      abort.within(0);
+      const resumed = { ...order.stream, first: held.events, body: afterRead(body, read) };
+      return { kind: 'streaming', stream: resumed };
+    }
     try {
       step = held.read(chunk, splitter);
     } catch (error) {
@@ -70,6 +76,29 @@ export async function holdBack(order: HoldBackOrder): Promise<HeldBack> {
   return {
     kind: 'streaming',
     stream: { ...order.stream, first: held.events, body: ENDED },
+  };
+}
+
+/** Null = the time is over first; the read goes on. */
+async function within(read: Promise<BodyChunk>, ms: number): Promise<BodyChunk | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<null>((resolve) => {
+    timer = setTimeout(() => resolve(null), ms);
+  });
+  return Promise.race([read, over]).finally(() => clearTimeout(timer));
+}
+
+/** The body from a read on that is under way. */
+function afterRead(body: UpstreamBody, read: Promise<BodyChunk>): UpstreamBody {
+  let pending: Promise<BodyChunk> | null = read;
+  return {
+    next() {
+      const next = pending ?? body.next();
+      pending = null;
+      return next;
+    },
+    cancel: () => body.cancel(),
+    discard: () => body.discard(),
   };
 }
 

@@ -44,6 +44,7 @@ interface Wish {
   readonly timeouts?: Partial<Timeouts>;
   readonly anotherIsLeft?: boolean;
   readonly holdBackBytes?: number;
+  readonly holdBackMs?: number;
   readonly url?: string;
   readonly sendBoundAs?: Candidate['sendBoundAs'];
   readonly clientGone?: AbortSignal;
@@ -77,7 +78,7 @@ function run(wish: Wish = {}): Promise<AttemptResult> {
       holdBack:
         wish.holdBackBytes === undefined
           ? null
-          : { bytesMax: wish.holdBackBytes, untilMs: Date.now() + 10_000 },
+          : { bytesMax: wish.holdBackBytes, untilMs: Date.now() + (wish.holdBackMs ?? 10_000) },
       correlationId: 'c',
       anotherIsLeft: wish.anotherIsLeft ?? false,
       shutdown: new AbortController().signal,
@@ -373,6 +374,19 @@ describe('a stream that is held back', () => {
     const passed = await relayed(await run({ holdBackBytes: 1_000 }));
     expect(passed.end).toMatchObject({ kind: 'broken', timedOut: true });
     expect(passed.text).toBe(begun);
+  });
+
+  it('streams on when its time is over, in the middle of a silence, and loses nothing', async () => {
+    script = (socket) => {
+      socket.write(head() + word('a'));
+      setTimeout(() => socket.end(word('b') + FINISH + DONE), 150);
+    };
+    const result = await run({ holdBackBytes: 100_000, holdBackMs: 50 });
+    if (result.kind !== 'streaming') throw new Error(result.kind);
+    expect(result.stream.first).toHaveLength(1);
+    const passed = await relayed(result);
+    expect(passed.end).toEqual({ kind: 'whole' });
+    expect(passed.text).toBe(word('a') + word('b') + FINISH);
   });
 
   it('waits a bounded time for the end mark of a finished answer', async () => {

@@ -52,6 +52,7 @@ function rowOf(correlationId: string): RequestRow {
     attempts: '',
     latencyMs: 5,
     firstByteMs: 2,
+    lostMsat: msat(0),
   };
 }
 
