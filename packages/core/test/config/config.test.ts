@@ -95,8 +95,16 @@ markup_ppm = 50_000
 [breaker]
 failures = 5
 open_secs = 0.5
+credentials_secs = 60
+payment_secs = 20
 [retry]
 max_attempts = 1
+backoff_ms = 500
+backoff_max_ms = 100
+retry_after_max_secs = 2.5
+rescue = "buffer"
+rescue_kb = 2
+hedge_ms = 0
 [logging]
 level = "debug"
 log_requests = false
@@ -105,8 +113,16 @@ log_requests = false
       server: { host: '::1', port: 0, bodyLimitBytes: 524_288, drainMs: 0, clientStallMs: 1 },
       database: { path: '/var/lib/arbstr.db' },
       markupPpm: 50_000,
-      breaker: { failures: 5, openMs: 500 },
-      retry: { maxAttempts: 1 },
+      breaker: { failures: 5, openMs: 500, credentialsMs: 60_000, paymentMs: 20_000 },
+      retry: {
+        maxAttempts: 1,
+        backoffMs: 500,
+        // A cap below what it caps means that.
+        backoffMsMax: 500,
+        pauseMsMax: 2_500,
+        rescue: 'buffer',
+        rescueBytesMax: 2_048,
+      },
       logging: { level: 'debug', logRequests: false },
     });
     expect(found.server.authToken?.reveal()).toBe('operators-own');

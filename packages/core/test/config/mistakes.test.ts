@@ -41,6 +41,17 @@ describe('a mistake is reported with its line and its fix', () => {
     ['[breaker]\nopen_secs = inf', ['2: open_secs must be a number from 0.001 to 86400 (s)']],
     ['[retry]\nmax_attempts = 0', ['2: max_attempts must be a number from 1 to 100']],
     [
+      '[retry]\nhedge_ms = 300',
+      [
+        '2: hedge_ms must be 0: a second provider asked at the same time bills the same prompt again, which nobody pays for; lower first_token_ms instead',
+      ],
+    ],
+    [
+      '[retry]\nrescue = "bufer"',
+      ['2: rescue must be one of "off", "buffer"; did you mean "buffer"?'],
+    ],
+    ['[breaker]\npayment_secs = 0', ['2: payment_secs must be a number from 0.001 to 86400 (s)']],
+    [
       '[logging]\nlevel = "inof"',
       [
         '2: level must be one of "fatal", "error", "warn", "info", "debug", "trace", "silent"; did you mean "info"?',
