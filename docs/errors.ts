@@ -36,7 +36,8 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
     'Every provider failed, and nothing was charged. Inside a stream: it broke, and what was delivered is billed.',
   provider_timeout:
     'As `provider_error`, because no provider answered in time, or a stream stood still.',
-  no_healthy_provider: 'Every provider of the model is paused after repeated failures.',
+  no_healthy_provider:
+    'Every provider of the model rests: after repeated failures, or because it asked for a pause. `retry-after` says until when.',
   vault_unavailable:
     'The vault does not answer, or too many settlements wait for it. Nothing was sent or charged.',
   overloaded: 'Too many requests are under way here or at the providers. Nothing was charged.',

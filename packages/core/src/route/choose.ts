@@ -195,7 +195,7 @@ function refuseNobody(
     );
     return refuse(
       'no_healthy_provider',
-      `Every provider of ${model} has failed repeatedly and is paused (${names(waiting)}). Try again later.`,
+      `Every provider of ${model} rests, after failures or because it asked for a pause (${names(waiting)}). Try again later.`,
       { retryAfterSecs: Math.max(1, Math.ceil((atMs - input.nowMs) / 1000)) },
     );
   }
