@@ -173,7 +173,7 @@ async function guarded(
       clientGone: order.clientGone,
     });
     if (result.kind === 'failed') {
-      const repeated = failed.some((earlier) => earlier.candidate === candidate);
+      const repeated = failed.some((earlier) => isSameBlame(earlier, candidate, result.failure));
       verdict = verdictOf(result.failure, deps.limits.pauseMsMax, repeated);
     } else if (result.kind === 'whole') verdict = { heard: 'healthy' };
     keep = result.kind === 'streaming';
@@ -181,6 +181,14 @@ async function guarded(
   } finally {
     if (!keep) permit.done(verdict);
   }
+}
+
+/** A virtual model may have two candidates at one provider; its breaker hears of one request once. */
+function isSameBlame(earlier: FailedAttempt, candidate: Candidate, failure: Failure): boolean {
+  const { blames } = FAILURES[failure.kind];
+  if (earlier.provider !== candidate.provider.name) return false;
+  if (FAILURES[earlier.failure.kind].blames !== blames) return false;
+  return blames !== 'model' || earlier.model === candidate.offer.model;
 }
 
 function fail({ deps, order, failed }: Asking, candidate: Candidate, failure: Failure): void {

@@ -16,6 +16,8 @@ export function upstreamOrder(request: ChatRequest, candidate: Candidate): Upstr
     boundKey,
     body: (dialect) =>
       upstreamBody(request, {
+        // A virtual model's candidates have names of their own.
+        model: candidate.offer.model,
         ...boundChanges(candidate, boundKey, dialect),
         ...(dialect.plain ? { includeUsage: false } : streaming ? { includeUsage: true } : {}),
       }),

@@ -68,6 +68,7 @@ function run(wish: Wish = {}): Promise<AttemptResult> {
       maxConcurrency: 8,
       timeouts: { ...TIMEOUTS_DEFAULT, idleMs: 200, totalMs: 10_000, ...wish.timeouts },
     },
+    offer: { model: 'm' },
     outputBound: 100,
     sendBoundAs: wish.sendBoundAs ?? null,
   } as unknown as Candidate;

@@ -53,7 +53,7 @@ const unconnected = (): UpstreamReply => ({
 
 type Reply = () => UpstreamReply;
 
-/** `replies`: of each provider in turn; the last one stays. */
+/** `replies`: of each provider in turn, the last one stays; `alpha/m2` is the model m2 at alpha. */
 function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string, number> = {}) {
   const asked: string[] = [];
   const upstream: Upstream = {
@@ -84,26 +84,26 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     },
     random: () => 0,
   };
-  const candidates = Object.keys(replies).map(
-    (name) =>
-      ({
-        provider: {
-          name,
-          url: 'http://x',
-          apiKey: null,
-          maxConcurrency: 9,
-          timeouts: TIMEOUTS_DEFAULT,
-        },
-        offer: {
-          model: 'm',
-          rates: RATES,
-          providerRates: RATES,
-          contextWindow: windows[name] ?? null,
-        },
-        outputBound: null,
-        sendBoundAs: null,
-      }) as unknown as Candidate,
-  );
+  const candidates = Object.keys(replies).map((key) => {
+    const [name, model = 'm'] = key.split('/');
+    return {
+      provider: {
+        name,
+        url: 'http://x',
+        apiKey: null,
+        maxConcurrency: 9,
+        timeouts: TIMEOUTS_DEFAULT,
+      },
+      offer: {
+        model,
+        rates: RATES,
+        providerRates: RATES,
+        contextWindow: windows[key] ?? null,
+      },
+      outputBound: null,
+      sendBoundAs: null,
+    } as unknown as Candidate;
+  });
   const gone = new AbortController();
   const parsed = parseChatRequest(
     Buffer.from(JSON.stringify({ model: 'm', messages: [{ role: 'user', content: 'Hi' }] })),
@@ -182,6 +182,21 @@ const firstAnswerOf = <T>(run: () => Promise<T>, meanwhile: () => void): Promise
   meanwhile();
   return running;
 };
+
+it('counts one request once against a provider, whichever of its models it asked for', async () => {
+  const { asked, deps, run } = setUp({ alpha: [refuses(500)], 'alpha/m2': [refuses(500)] });
+  for (let i = 0; i < 2; i++) await run();
+  expect(asked).toHaveLength(8);
+  expect(deps.breakers.stateOf('alpha')).toBe('closed');
+  await run();
+  expect(deps.breakers.stateOf('alpha')).toBe('open');
+});
+
+it('counts a missing model once, and each model for itself', async () => {
+  const { deps, run } = setUp({ alpha: [refuses(404)], 'alpha/m2': [refuses(404)] });
+  for (let i = 0; i < 3; i++) await run();
+  expect(deps.breakers.modelsOf('alpha')).toEqual({ m: 'open', m2: 'open' });
+});
 
 describe('a prompt that is too long', () => {
   const tooLong = refuses(400, { code: 'context_length_exceeded', message: 'Too long for me.' });
