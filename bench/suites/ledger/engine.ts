@@ -27,6 +27,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       agentRateLimitRps: 0,
       databasePath: path,
       auditKey: null,
+      payoutDailyCapMsat: msat(1_000_000_000),
       simulatedWalletScript: null,
     },
     {

@@ -10,6 +10,7 @@ export const ID_PREFIXES = {
   transfer: 'tx_',
   payment: 'pay_',
   deposit: 'dep_',
+  payout: 'po_',
   approval: 'apr_',
   policyVersion: 'pv_',
   agentToken: 'tok_',

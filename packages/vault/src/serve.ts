@@ -30,6 +30,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   // Before the first request: what was open when the vault went away gets more time.
   await vault.keeper.start();
   vault.depositWatcher.start();
+  vault.payoutRunner.start();
   const address = await listen(vault, config.host, config.port);
   log.info({ address, database: config.databasePath }, 'vault is serving');
 }

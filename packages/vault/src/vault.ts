@@ -19,6 +19,9 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { createPayoutQueries } from './payout/payout-queries.ts';
+import { PayoutRunner } from './payout/runner.ts';
+import { directTarget } from './payout/target.ts';
 import type { Clock, RandomBytes, Time } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
 import type { Receiver } from './wallet/receiver.ts';
@@ -44,6 +47,7 @@ export interface Vault {
   readonly wallet: Wallet;
   readonly receiver: Receiver;
   readonly depositWatcher: DepositWatcher;
+  readonly payoutRunner: PayoutRunner;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -76,6 +80,18 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     undo.push(() => wallet.close());
     const db = drizzle(reader);
     const deposits = createDepositQueries(db);
+    const payouts = createPayoutQueries(db);
+    const payoutRunner = new PayoutRunner({
+      engine,
+      wallet,
+      payouts,
+      // The simulated wallet pays a destination by its name, without a network.
+      targetOf: directTarget,
+      dailyCap: config.payoutDailyCapMsat,
+      time,
+      newId,
+      log,
+    });
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
     const app = await buildApp({
       config,
@@ -86,6 +102,8 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       simulated: wallet,
       deposits,
       depositWatcher,
+      payouts,
+      payoutRunner,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -103,11 +121,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       wallet,
       receiver: wallet,
       depositWatcher,
+      payoutRunner,
       writer,
       async close() {
         await app.close();
         await keeper.stop();
         await depositWatcher.stop();
+        await payoutRunner.stop();
         wallet.close();
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();

@@ -32,7 +32,17 @@ export const AUDIT_ACTIONS = [
 export type AgentAction = (typeof AUDIT_ACTIONS)[number];
 
 /** Rows of the ledger's own chain. */
-export type LedgerAction = 'LEDGER_CREATED' | 'RESERVATION_FORBIDDEN' | 'ANSWER_REMEMBERED';
+export type LedgerAction =
+  | 'LEDGER_CREATED'
+  | 'RESERVATION_FORBIDDEN'
+  | 'ANSWER_REMEMBERED'
+  | 'SELLER_SET'
+  | 'PAYOUT_OPENED'
+  | 'PAYOUT_JUDGED'
+  | 'PAYOUT_SENT'
+  | 'PAYOUT_SEEN'
+  | 'PAYOUT_SUCCEEDED'
+  | 'PAYOUT_FAILED';
 
 export type AuditAction = AgentAction | LedgerAction;
 

@@ -120,6 +120,8 @@ const INTERNAL_FACTS = new Set([
   'token_key',
   'available_account',
   'held_account',
+  'payable_account',
+  'earned',
 ]);
 
 function entryOf(row: typeof audit.$inferSelect, agentId: string): HistoryEntry {

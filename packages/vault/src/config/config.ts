@@ -1,5 +1,6 @@
 /** The vault's settings: parsed once, from the environment, then passed in. */
 import { readFileSync } from 'node:fs';
+import { type Msat, msat } from '@arbstr/shared';
 import { z } from 'zod';
 import { StartError } from '../errors.ts';
 import { NOT_YET_SUPPORTED, VARIABLES, type Variable } from './variables.ts';
@@ -43,6 +44,11 @@ const environmentSchema = z.object({
     .regex(/^\d{1,6}$/, { error: 'must be requests per second, an integer; 0 = no limit' })
     .default('100')
     .transform(Number),
+  PAYOUT_DAILY_CAP_MSAT: z
+    .string()
+    .regex(/^[1-9]\d{0,14}$/, { error: 'must be an amount in msat above zero' })
+    .default('1000000000')
+    .transform((value) => msat(Number(value))),
   WALLET_BACKEND: z
     .enum(['simulated', 'lightning', 'cashu', 'auto'], {
       error: 'must be simulated, lightning, cashu or auto',
@@ -68,6 +74,8 @@ export interface VaultConfig extends DatabaseConfig {
   readonly logLevel: string;
   /** Of one agent token; 0 = no limit. */
   readonly agentRateLimitRps: number;
+  /** What all sellers together are paid in 24 h at most. */
+  readonly payoutDailyCapMsat: Msat;
   /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
   readonly simulatedWalletScript: string | null;
 }
@@ -87,6 +95,7 @@ export function loadConfig(environment: Environment): VaultConfig {
     auditKey: parsed.AUDIT_KEY ?? null,
     logLevel: parsed.LOG_LEVEL,
     agentRateLimitRps: parsed.AGENT_RATE_LIMIT_RPS,
+    payoutDailyCapMsat: parsed.PAYOUT_DAILY_CAP_MSAT,
     simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
   });
 }

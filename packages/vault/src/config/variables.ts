@@ -11,6 +11,7 @@ export const VARIABLES = [
   'LOG_LEVEL',
   'AGENT_RATE_LIMIT_RPS',
   'WALLET_BACKEND',
+  'PAYOUT_DAILY_CAP_MSAT',
   'SIMULATED_WALLET_SCRIPT',
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
@@ -28,7 +29,6 @@ export const NOT_YET_SUPPORTED: Readonly<Record<string, string>> = {
   CASHU_MINT_URL: 'the Cashu rail',
   CASHU_SEED_PATH: 'the Cashu rail',
   CASHU_THRESHOLD_MSAT: 'the Cashu rail',
-  PAYOUT_DAILY_CAP_MSAT: 'the payout worker',
   OPERATOR_WEBHOOK_URL: 'webhooks',
   OPERATOR_WEBHOOK_SECRET: 'webhooks',
 };

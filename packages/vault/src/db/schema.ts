@@ -4,6 +4,7 @@
  */
 import type { Msat } from '@arbstr/shared';
 import { integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { PAYOUT_STATES } from '../payout/payout.ts';
 import { RAILS } from '../wallet/wallet.ts';
 
 export const meta = sqliteTable('meta', {
@@ -102,6 +103,33 @@ export const deposits = sqliteTable('deposits', {
   received: integer().$type<Msat>(),
   receiptIndex: integer('receipt_index'),
   balanceAfter: integer('balance_after').$type<Msat>(),
+  failure: text(),
+});
+
+export const sellers = sqliteTable('sellers', {
+  name: text().notNull(),
+  payableAccount: integer('payable_account').notNull(),
+  heldAccount: integer('held_account').notNull(),
+  payoutDestination: text('payout_destination'),
+  payoutThreshold: integer('payout_threshold').$type<Msat>().notNull(),
+  standing: text({ enum: ['new', 'approved', 'denied'] }).notNull(),
+  updatedAt: integer('updated_at').notNull(),
+});
+
+export const payouts = sqliteTable('payouts', {
+  id: text().notNull(),
+  seller: text().notNull(),
+  destination: text().notNull(),
+  amount: integer().$type<Msat>().notNull(),
+  maxFee: integer('max_fee').$type<Msat>().notNull(),
+  state: text({ enum: PAYOUT_STATES }).notNull(),
+  createdAt: integer('created_at').notNull(),
+  walletIdentity: text('wallet_identity'),
+  target: text(),
+  seen: integer().notNull(),
+  endedAt: integer('ended_at'),
+  fee: integer().$type<Msat>(),
+  preimage: text(),
   failure: text(),
 });
 

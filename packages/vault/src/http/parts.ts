@@ -6,6 +6,8 @@ import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
 import type { DepositWatcher } from '../deposit/watcher.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
+import type { PayoutQueries } from '../payout/payout-queries.ts';
+import type { PayoutRunner } from '../payout/runner.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Receiver } from '../wallet/receiver.ts';
@@ -14,7 +16,7 @@ import type { Wallet } from '../wallet/wallet.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
-  readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken'>;
+  readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken' | 'payoutDailyCapMsat'>;
   readonly engine: LedgerEngine;
   readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
@@ -22,6 +24,8 @@ export interface VaultParts {
   /** The simulated wallet, where that is the one: somebody must say when its invoices are paid. */
   readonly simulated: Pick<SimulatedWallet, 'receive'> | null;
   readonly deposits: DepositQueries;
+  readonly payouts: PayoutQueries;
+  readonly payoutRunner: Pick<PayoutRunner, 'tick'>;
   readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;

@@ -8,6 +8,7 @@ import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
+import { payoutRoutes } from './routes/payouts.ts';
 import { reservationRoutes } from './routes/reservations.ts';
 import { refuseTheUnknown } from './strict.ts';
 
@@ -24,4 +25,5 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(agentRoutes, parts);
   await app.register(depositRoutes, parts);
   await app.register(simulatedDepositRoutes, parts);
+  await app.register(payoutRoutes, parts);
 }

@@ -23,6 +23,8 @@ export const SHARED_ACCOUNTS = {
   equity: { id: -1, name: 'operator:equity', normal: 'credit' },
 } as const;
 
+export const payableName = (seller: string): string => `provider:${seller}:payable`;
+export const payoutHeldName = (seller: string): string => `provider:${seller}:held`;
 export const availableName = (agentId: string): string => `agent:${agentId}:available`;
 export const heldName = (agentId: string): string => `agent:${agentId}:held`;
 

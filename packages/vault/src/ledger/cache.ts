@@ -8,10 +8,11 @@ import { policyOfRow } from '../policy/policy-fields.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import { type Account, availableName, heldName } from './account.ts';
+import type { SellerRow } from './payout-rows.ts';
 import { reservationOf, tokenOf } from './rows.ts';
 import { SpendWindow, WINDOW_MINUTES } from './spend-window.ts';
 import type { AccountRow, Statements } from './statements.ts';
-import type { AgentState, AgentToken } from './view.ts';
+import type { AgentState, AgentToken, SellerState } from './view.ts';
 
 /** Agents kept in memory; each has a spend window of up to 1,441 buckets. */
 const AGENTS_MAX = 2_000;
@@ -43,6 +44,8 @@ export class LedgerCache {
   readonly #tokens = new Map<string, AgentToken>();
   readonly #windows = new Map<number, SpendWindow>();
   readonly #heads = new Map<number, ChainHead>();
+  /** All of them, so that a settle finds its seller without asking the disk. */
+  #sellers: Map<string, SellerState> | null = null;
   readonly #holds = new Map<string, HeldReservation>();
   /** Idempotency keys by principal. */
   readonly #answers = new Map<string, number>();
@@ -58,6 +61,7 @@ export class LedgerCache {
     this.#tokens.clear();
     this.#windows.clear();
     this.#heads.clear();
+    this.#sellers = null;
     this.#holds.clear();
     this.#answers.clear();
   }
@@ -137,6 +141,24 @@ export class LedgerCache {
     const head = { chain, name, seq: row?.seq ?? 0, hash: row?.hash ?? '' };
     this.#heads.set(chain, head);
     return head;
+  }
+
+  sellers(): Map<string, SellerState> {
+    this.#sellers ??= new Map(
+      this.#sql.selectSellers.all().map((row) => [row.name, this.sellerOf(row)]),
+    );
+    return this.#sellers;
+  }
+
+  sellerOf(row: SellerRow): SellerState {
+    return {
+      name: row.name,
+      destination: row.payout_destination,
+      threshold: row.payout_threshold,
+      standing: row.standing,
+      payable: this.account(row.payable_account),
+      held: this.account(row.held_account),
+    };
   }
 
   reservation(id: string): StoredReservation | undefined {

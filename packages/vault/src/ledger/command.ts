@@ -6,7 +6,7 @@ import type { AgentScope, Msat } from '@arbstr/shared';
 import type { EcashSource, InvoiceSource } from '../deposit/deposit.ts';
 import type { PolicyChange } from '../policy/spend-policy.ts';
 import type { Usage } from '../reservation/reservation.ts';
-import type { Rail } from '../wallet/wallet.ts';
+import type { Failed, PaymentTarget, Rail, Succeeded } from '../wallet/wallet.ts';
 
 /** A caller's Idempotency-Key, and what the command was. */
 export interface ReplayKey {
@@ -122,6 +122,50 @@ export interface ExpireDeposits {
   readonly depositsMax: number;
 }
 
+/** Where and from when on a seller is paid what it is owed. */
+export interface SetSeller extends AskedCommand {
+  readonly kind: 'set_seller';
+  readonly name: string;
+  /** Null: nothing more is credited or paid out. */
+  readonly destination: string | null;
+  readonly threshold: Msat;
+  readonly dailyCap: Msat;
+}
+
+export interface OpenPayoutCommand {
+  readonly kind: 'open_payout';
+  readonly payoutId: string;
+  readonly seller: string;
+  /** Of all payouts of 24 h. */
+  readonly dailyCap: Msat;
+  /** The most that the wallet takes as a fee; null where only our limit bounds it. */
+  readonly feeBound: Msat | null;
+}
+
+export interface JudgePayout extends AskedCommand {
+  readonly kind: 'judge_payout';
+  readonly payoutId: string;
+  readonly verdict: 'approve' | 'deny';
+}
+
+export interface SendPayout {
+  readonly kind: 'send_payout';
+  readonly payoutId: string;
+  readonly walletIdentity: string;
+  readonly target: PaymentTarget;
+}
+
+export interface SeePayout {
+  readonly kind: 'see_payout';
+  readonly payoutId: string;
+}
+
+export interface EndPayout {
+  readonly kind: 'end_payout';
+  readonly payoutId: string;
+  readonly outcome: Succeeded | Failed;
+}
+
 export interface Reserve {
   readonly kind: 'reserve';
   readonly tokenHash: string;
@@ -191,6 +235,12 @@ export type Command =
   | SettleEcash
   | FailDeposit
   | ExpireDeposits
+  | SetSeller
+  | OpenPayoutCommand
+  | JudgePayout
+  | SendPayout
+  | SeePayout
+  | EndPayout
   | Reserve
   | Settle
   | Release

@@ -15,9 +15,11 @@ import type { Decision } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
+import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './payouts.ts';
 import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
+import { setSeller } from './sellers.ts';
 import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
@@ -76,6 +78,18 @@ function decideNew(
       return settleEcash(view, command, now);
     case 'fail_deposit':
       return failDeposit(view, command, now);
+    case 'set_seller':
+      return setSeller(view, command, now);
+    case 'open_payout':
+      return openPayout(view, command, now);
+    case 'judge_payout':
+      return judgePayout(view, command, now);
+    case 'send_payout':
+      return sendPayout(view, command);
+    case 'see_payout':
+      return seePayout(view, command);
+    case 'end_payout':
+      return endPayout(view, command, now);
     case 'expire_deposits':
       return expireDeposits(view, command, now);
   }

@@ -5,6 +5,7 @@ import type { AgentScope } from '@arbstr/shared';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';
 import type { Deposit, DepositState, PendingDeposit } from '../deposit/deposit.ts';
 import type { Refusal } from '../errors.ts';
+import type { Payout, PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type {
   EndedReservation,
@@ -17,6 +18,11 @@ export type TransferKind =
   | 'credit'
   | 'debit'
   | 'deposit'
+  | 'earning'
+  | 'payout_hold'
+  | 'payout'
+  | 'fee'
+  | 'payout_refund'
   | 'sweep'
   | 'hold'
   | 'charge'
@@ -104,6 +110,33 @@ export interface ChangeDeposit {
   readonly deposit: Deposit;
 }
 
+export interface PutSeller {
+  readonly effect: 'put_seller';
+  readonly seller: {
+    readonly name: string;
+    readonly payableId: number;
+    readonly heldId: number;
+    readonly destination: string | null;
+    readonly threshold: number;
+    readonly standing: Standing;
+  };
+  /** Its accounts are made with it. */
+  readonly isNew: boolean;
+  readonly at: number;
+}
+
+export interface InsertPayout {
+  readonly effect: 'insert_payout';
+  readonly payout: Payout;
+}
+
+export interface ChangePayout {
+  readonly effect: 'change_payout';
+  /** The state that the row must still be in. */
+  readonly from: PayoutState;
+  readonly payout: Payout;
+}
+
 export interface Spend {
   readonly effect: 'spend';
   readonly agentNo: number;
@@ -155,6 +188,9 @@ export type Effect =
   | MoveExpiry
   | InsertDeposit
   | ChangeDeposit
+  | PutSeller
+  | InsertPayout
+  | ChangePayout
   | Spend
   | BalanceAlert
   | RememberAnswer

@@ -1,6 +1,7 @@
 /** What each command answers. A refusal is the same for all of them. */
 import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
 import type { Refusal } from '../errors.ts';
+import type { PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Rail } from '../wallet/wallet.ts';
 import type { Command } from './command.ts';
@@ -81,6 +82,25 @@ export interface DepositsExpired {
   expired: string[];
 }
 
+export interface SellerSet {
+  name: string;
+  destination: string | null;
+  threshold: Msat;
+  standing: Standing;
+}
+
+export interface PayoutOpened {
+  /** Null where none was due. */
+  payoutId: string | null;
+}
+
+export interface PayoutChanged {
+  payoutId: string;
+  /** What it is now; null where there is none. */
+  status: PayoutState | null;
+  changed: boolean;
+}
+
 export interface Extended {
   expires_at: number;
 }
@@ -111,6 +131,12 @@ export interface OutcomeByKind {
   settle_ecash: DepositSettled;
   fail_deposit: { failed: boolean };
   expire_deposits: DepositsExpired;
+  set_seller: SellerSet;
+  open_payout: PayoutOpened;
+  judge_payout: PayoutChanged;
+  send_payout: PayoutChanged;
+  see_payout: PayoutChanged;
+  end_payout: PayoutChanged;
   reserve: ReserveAnswer;
   settle: SettleAnswer;
   release: ReleaseAnswer;

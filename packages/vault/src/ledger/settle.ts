@@ -13,6 +13,7 @@ import { canCredit, canDebit } from './account.ts';
 import { balanceAlert } from './alert.ts';
 import type { Settle } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { chargeEffects, earningFacts, earningOf } from './sellers.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
@@ -68,9 +69,10 @@ function settleHeld(
     usage: command.usage,
   };
   const minute = minuteOf(held.createdAt);
+  const earning = earningOf(view, command.usage, charged);
   const effects: Effect[] = [
     { effect: 'end_reservation', from: 'held', reservation: settled },
-    ...transfer('charge', agent.held.id, view.revenue.id, charged, held.id),
+    ...chargeEffects('charge', agent.held.id, view.revenue.id, charged, earning, held.id),
     ...transfer('refund', agent.held.id, agent.available.id, refunded, held.id),
     ...spend(agent.no, minute, charged),
     {
@@ -84,6 +86,7 @@ function settleHeld(
         charged,
         refunded,
         balance: settled.balanceAfterEnd,
+        ...earningFacts(earning),
         usage: command.usage,
       },
     },
@@ -187,6 +190,7 @@ function lateEffects(
   bill: LateBill,
   unknown: boolean,
 ): Effect[] {
+  const earning = earningOf(view, late.usage, bill.charged);
   const facts = {
     reservation_id: late.id,
     correlation_id: late.correlationId,
@@ -194,11 +198,19 @@ function lateEffects(
     charged: bill.charged,
     lost: bill.lost,
     balance: bill.balance,
+    ...earningFacts(earning),
     usage: late.usage,
     ...(unknown ? { unknown: true, model: late.model } : {}),
   };
   return [
-    ...transfer('late_charge', agent.available.id, view.revenue.id, bill.charged, late.id),
+    ...chargeEffects(
+      'late_charge',
+      agent.available.id,
+      view.revenue.id,
+      bill.charged,
+      earning,
+      late.id,
+    ),
     // Earned and lost at once: the books show what late bills cost the operator.
     ...transfer('loss', view.loss.id, view.revenue.id, bill.lost, late.id),
     ...spend(agent.no, minuteOf(late.createdAt), bill.charged),

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
 import { prepareDepositStatements } from './deposit-rows.ts';
+import { preparePayoutStatements } from './payout-rows.ts';
 import type { ReservationRow, TokenRow } from './rows.ts';
 
 export interface AgentRow {
@@ -21,6 +22,7 @@ export type Statements = ReturnType<typeof prepareStatements>;
 export function prepareStatements(db: Database) {
   return {
     ...prepareDepositStatements(db),
+    ...preparePayoutStatements(db),
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),

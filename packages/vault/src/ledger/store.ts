@@ -7,16 +7,24 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Seal } from '../audit/seal.ts';
+import type { OpenPayout } from '../payout/payout.ts';
 import { policyRow } from '../policy/policy-fields.ts';
 import type {
   EndedReservation,
   HeldReservation,
   StoredReservation,
 } from '../reservation/reservation.ts';
-import { availableName, heldName, SHARED_ACCOUNTS } from './account.ts';
+import {
+  availableName,
+  heldName,
+  payableName,
+  payoutHeldName,
+  SHARED_ACCOUNTS,
+} from './account.ts';
 import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
 import { type DepositRow, depositOf, depositRow } from './deposit-rows.ts';
-import type { Audit, Effect, Spend, Transfer } from './effect.ts';
+import type { Audit, Effect, PutSeller, Spend, Transfer } from './effect.ts';
+import { payoutOf, payoutRow, type SellerRow } from './payout-rows.ts';
 import { reservationOf, tokenOf } from './rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
 import { prepareStatements, type Statements } from './statements.ts';
@@ -130,6 +138,15 @@ export class LedgerStore {
       case 'change_deposit':
         changedOne(sql.changeDeposit.run({ ...depositRow(effect.deposit), from: effect.from }));
         return;
+      case 'put_seller':
+        this.#putSeller(effect);
+        return;
+      case 'insert_payout':
+        sql.insertPayout.run(payoutRow(effect.payout));
+        return;
+      case 'change_payout':
+        changedOne(sql.changePayout.run({ ...payoutRow(effect.payout), from: effect.from }));
+        return;
       case 'spend':
         this.#spend(effect, minuteOf(now));
         return;
@@ -174,6 +191,24 @@ export class LedgerStore {
       case 'beat':
         return;
     }
+  }
+
+  #putSeller({ seller, isNew, at }: PutSeller): void {
+    if (isNew) {
+      this.#sql.insertAccount.run(seller.payableId, payableName(seller.name));
+      this.#sql.insertAccount.run(seller.heldId, payoutHeldName(seller.name));
+    }
+    const row: SellerRow = {
+      name: seller.name,
+      payable_account: seller.payableId,
+      held_account: seller.heldId,
+      payout_destination: seller.destination,
+      payout_threshold: seller.threshold,
+      standing: seller.standing,
+      updated_at: at,
+    };
+    this.#sql.upsertSeller.run(row);
+    this.#cache.sellers().set(row.name, this.#cache.sellerOf(row));
   }
 
   #transfer({ debit, credit, amount, kind, ref }: Transfer, now: number): void {
@@ -294,6 +329,18 @@ export class LedgerStore {
       depositByToken: (key) => depositIn(sql.selectDepositByToken.get(key)),
       pendingDeposits: (agentNo) => sql.countPendingDeposits.get(agentNo)?.n ?? 0,
       dueDeposits: (nowMs, max) => sql.selectDueDeposits.all(nowMs, max).map(depositOf),
+      seller: (name) => cache.sellers().get(name),
+      sellerCount: () => cache.sellers().size,
+      payout: (id) => {
+        const row = sql.selectPayout.get(id);
+        return row && payoutOf(row);
+      },
+      openPayout: (seller) => {
+        const row = sql.selectOpenPayout.get(seller);
+        return row && (payoutOf(row) as OpenPayout);
+      },
+      paidOutSince: (ms) => sql.sumPayouts.get(ms)?.msat ?? 0,
+      lastPayoutFailure: (seller) => sql.selectLastFailure.get(seller)?.at ?? null,
       rememberedAnswer: (key) => sql.selectAnswer.get(key),
       rememberedAnswers: (principal) => cache.answers(principal),
       nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,

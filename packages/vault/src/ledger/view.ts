@@ -1,6 +1,7 @@
 /** What the ledger's decisions may look at. Reads only; the store answers from cache or disk. */
 import type { AgentScope } from '@arbstr/shared';
 import type { Deposit } from '../deposit/deposit.ts';
+import type { OpenPayout, Payout, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import type { Account } from './account.ts';
@@ -25,6 +26,15 @@ export interface AgentState {
   readonly disabledAt: number | null;
   readonly policy: PolicyVersion | null;
   readonly available: Account;
+  readonly held: Account;
+}
+
+export interface SellerState {
+  readonly name: string;
+  readonly destination: string | null;
+  readonly threshold: number;
+  readonly standing: Standing;
+  readonly payable: Account;
   readonly held: Account;
 }
 
@@ -61,6 +71,13 @@ export interface LedgerView {
   pendingDeposits(agentNo: number): number;
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueDeposits(nowMs: number, max: number): Deposit[];
+  seller(name: string): SellerState | undefined;
+  sellerCount(): number;
+  payout(id: string): Payout | undefined;
+  openPayout(seller: string): OpenPayout | undefined;
+  /** What went or is going out to all sellers, with fees, msat. */
+  paidOutSince(ms: number): number;
+  lastPayoutFailure(seller: string): number | null;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
   /** How many keys of this principal are stored. */
   rememberedAnswers(principal: string): number;

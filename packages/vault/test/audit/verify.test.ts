@@ -14,6 +14,7 @@ import {
   pass,
   release,
   settle,
+  type TestAgent,
   type TestVault,
   temporaryFolder,
   verifyFile,
@@ -73,6 +74,42 @@ async function makeDeposits(vault: TestVault, agentId: string): Promise<void> {
   vault.clock.advance(1_000);
 }
 
+/** Payouts in every state: waiting, held, in flight, paid, denied. */
+async function makePayouts(vault: TestVault, agent: TestAgent): Promise<void> {
+  const sell = async (name: string, destination = `${name}@example.com`) => {
+    const body = { payout_destination: destination, payout_threshold_msat: 100 };
+    await asOperator(vault, 'PUT', `/operator/providers/${name}`, body);
+  };
+  const earn = async (name: string) =>
+    settle(vault, await held(vault, agent), 400, { provider: name, provider_cost_msats: 150 });
+  const open = async (name: string) => {
+    const url = `/operator/payouts?provider=${name}&limit=1`;
+    return (await asOperator(vault, 'GET', url)).body.payouts[0].payout_id;
+  };
+  for (const name of ['paid', 'sent', 'denied', 'moved', 'waits']) {
+    await sell(name);
+    await earn(name);
+  }
+  await vault.payoutRunner.tick();
+  await asOperator(vault, 'POST', `/operator/payouts/${await open('paid')}/approve`);
+  await vault.payoutRunner.tick();
+  await vault.payoutRunner.tick();
+  await asOperator(vault, 'POST', `/operator/payouts/${await open('denied')}/deny`);
+  await sell('moved', 'elsewhere@example.com');
+  const payoutId = await open('sent');
+  await vault.engine.execute({
+    kind: 'judge_payout',
+    correlationId: 'corr-judge',
+    replayKey: undefined,
+    payoutId,
+    verdict: 'approve',
+  });
+  const target = { type: 'lightning_address', address: 'sent@example.com' } as const;
+  await vault.engine.execute({ kind: 'send_payout', payoutId, walletIdentity: 'w', target });
+  await vault.engine.execute({ kind: 'see_payout', payoutId });
+  await earn('paid');
+}
+
 /** A ledger in which every table has rows, and reservations are in every state. */
 async function populate(vault: TestVault): Promise<void> {
   const agent = await fundedAgent(vault, { policy: { daily_limit_msat: 900_000 } });
@@ -97,6 +134,7 @@ async function populate(vault: TestVault): Promise<void> {
   const { body: ending } = await asOperator(vault, 'POST', tokens, { overlap_secs: null });
   await asOperator(vault, 'DELETE', `${tokens}/${ending.token_id}`);
   await makeDeposits(vault, agent.id);
+  await makePayouts(vault, agent);
   await settle(vault, await held(vault, agent), 400, { provider: 'alpha', tokens_in: 12 });
   await settle(vault, await held(vault, agent), 0);
   await release(vault, await held(vault, agent));

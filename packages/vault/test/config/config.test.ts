@@ -28,6 +28,7 @@ test('two secrets are enough', () => {
     auditKey: null,
     logLevel: 'info',
     agentRateLimitRps: 100,
+    payoutDailyCapMsat: 1_000_000_000,
     simulatedWalletScript: null,
   });
 });

@@ -184,6 +184,8 @@ test('GET /docs/json describes every route with every status', async () => {
     'get /health',
     'get /internal/reservations',
     'get /internal/reservations/{id}',
+    'get /operator/payouts',
+    'get /operator/providers/{name}',
     'patch /operator/agents/{id}/policy',
     'post /agents',
     'post /agents/{id}/debit',
@@ -195,7 +197,10 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /internal/release',
     'post /internal/reserve',
     'post /internal/settle',
+    'post /operator/payouts/{id}/approve',
+    'post /operator/payouts/{id}/deny',
     'post /operator/simulated/deposits/{id}/pay',
     'put /agents/{id}/policy',
+    'put /operator/providers/{name}',
   ]);
 });

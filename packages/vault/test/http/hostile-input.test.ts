@@ -62,6 +62,10 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
     cashu_token: 'cashuAe30',
   }),
   'post /operator/simulated/deposits/{id}/pay': () => ({ amount_msat: 1 }),
+  'put /operator/providers/{name}': () => ({
+    payout_destination: 'seller@example.com',
+    payout_threshold_msat: 1,
+  }),
   'post /agents/{id}/debit': () => ({ amount_msat: 1, reason: 'x' }),
   'post /agents/{id}/tokens': () => ({
     scopes: ['read'],

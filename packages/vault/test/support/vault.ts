@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createIdSource } from '@arbstr/shared';
+import { createIdSource, msat } from '@arbstr/shared';
 import type { InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import { createSeal } from '../../src/audit/seal.ts';
@@ -58,6 +58,7 @@ export interface TestVaultOptions {
   readonly clock?: TestClock;
   readonly auditKey?: string | null;
   readonly agentRateLimitRps?: number;
+  readonly payoutDailyCapMsat?: number;
   /** Prolongs and expires at start, as `serve` does. */
   readonly start?: boolean;
   readonly logs?: Logs;
@@ -81,6 +82,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     auditKey,
     logLevel: 'silent',
     agentRateLimitRps: options.agentRateLimitRps ?? 100,
+    payoutDailyCapMsat: msat(options.payoutDailyCapMsat ?? 1_000_000_000),
     simulatedWalletScript: options.walletScript ?? null,
   };
   const vault = await createVault(config, {

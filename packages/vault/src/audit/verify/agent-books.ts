@@ -2,11 +2,33 @@
 import { availableName, heldName } from '../../ledger/account.ts';
 import type { Fact } from './chain.ts';
 import { integer, transferIds } from './facts.ts';
-import type { ReplayDeps } from './replay-deps.ts';
+import type { BaseDeps, ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
 
 /** debit, credit, amount, kind */
 export type Movement = readonly [debit: number, credit: number, amount: number, kind: string];
+
+/** The transfers that an audit row names are those that its facts make, and nothing else. */
+export function checkTransfers(
+  { lookups, report, totals }: BaseDeps,
+  fact: Fact,
+  what: string,
+  ref: string,
+  movements: readonly Movement[],
+): void {
+  const ids = transferIds(fact.facts);
+  const moving = movements.filter(([, , amount]) => amount !== 0);
+  totals.transfers += ids.length;
+  if (ids.length !== moving.length) {
+    report.add(`${what}: names ${ids.length} transfers, it moved ${moving.length}`);
+    return;
+  }
+  for (const [index, [debit, credit, amount, kind]] of moving.entries()) {
+    const id = ids[index]!;
+    const expected = { at: fact.at, debit, credit, amount, kind, ref };
+    compareRow(report, `transfer ${id}`, expected, lookups.transfer(id));
+  }
+}
 
 export class AgentBooks {
   readonly #deps: ReplayDeps;
@@ -19,21 +41,8 @@ export class AgentBooks {
     this.#deps = deps;
   }
 
-  /** The transfers that an audit row names are those that its facts make, and nothing else. */
   move(fact: Fact, what: string, ref: string, movements: readonly Movement[]): void {
-    const { lookups, report, totals } = this.#deps;
-    const ids = transferIds(fact.facts);
-    const moving = movements.filter(([, , amount]) => amount !== 0);
-    totals.transfers += ids.length;
-    if (ids.length !== moving.length) {
-      report.add(`${what}: names ${ids.length} transfers, it moved ${moving.length}`);
-      return;
-    }
-    for (const [index, [debit, credit, amount, kind]] of moving.entries()) {
-      const id = ids[index]!;
-      const expected = { at: fact.at, debit, credit, amount, kind, ref };
-      compareRow(report, `transfer ${id}`, expected, lookups.transfer(id));
-    }
+    checkTransfers(this.#deps, fact, what, ref, movements);
   }
 
   /** What a row says was available then is what the rows before it give. */

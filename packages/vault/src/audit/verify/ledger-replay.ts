@@ -30,7 +30,7 @@ export class LedgerReplay {
     try {
       if (action === 'LEDGER_CREATED') this.#checkMeta(facts);
       else if (action === 'RESERVATION_FORBIDDEN') this.#checkTombstone(facts, at);
-      else if (action !== 'ANSWER_REMEMBERED') {
+      else if (action !== 'ANSWER_REMEMBERED' && !this.#deps.sellers.apply(fact, what)) {
         this.#report.add(`${what} is not an action of the ledger`);
       }
       checkRemembered(this.#deps, fact, what);

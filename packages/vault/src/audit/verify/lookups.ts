@@ -25,6 +25,8 @@ export function createLookups(db: Database) {
     transfer: one('SELECT * FROM transfers WHERE id = ?'),
     reservation: one('SELECT * FROM reservations WHERE id = ?'),
     deposit: one('SELECT * FROM deposits WHERE id = ?'),
+    seller: one('SELECT * FROM sellers WHERE name = ?'),
+    payout: one('SELECT * FROM payouts WHERE id = ?'),
     answer: one('SELECT * FROM idempotency_keys WHERE key = ?'),
     buckets: many('SELECT slot, minute, msat FROM spend_buckets WHERE agent_no = ? ORDER BY slot'),
     count,

@@ -79,8 +79,10 @@ export class ReservationReplay {
     books.available += refunded;
     books.checkBalance(fact, what);
     this.#spend.charge(Number(row.created_at), charged, at);
+    const earning = this.#deps.sellers.earn(fact, what, charged);
     books.move(fact, what, String(row.id), [
-      [books.heldId, REVENUE, charged, 'charge'],
+      [books.heldId, REVENUE, charged - (earning?.amount ?? 0), 'charge'],
+      [books.heldId, earning?.account ?? 0, earning?.amount ?? 0, 'earning'],
       [books.heldId, books.availableId, refunded, 'refund'],
     ]);
     this.#compare({ ...row, ...bill(fact), state: 'settled' });
@@ -120,8 +122,10 @@ export class ReservationReplay {
     books.available -= charged;
     books.checkBalance(fact, what);
     this.#spend.charge(Number(row.created_at), charged, at);
+    const earning = this.#deps.sellers.earn(fact, what, charged);
     books.move(fact, what, id, [
-      [books.availableId, REVENUE, charged, 'late_charge'],
+      [books.availableId, REVENUE, charged - (earning?.amount ?? 0), 'late_charge'],
+      [books.availableId, earning?.account ?? 0, earning?.amount ?? 0, 'earning'],
       [LOSS, REVENUE, integer(facts, 'lost'), 'loss'],
     ]);
     this.#compare({ ...row, ...bill(fact), state: 'settled_late' });

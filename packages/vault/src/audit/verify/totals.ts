@@ -12,6 +12,8 @@ export interface Totals {
   reservations: number;
   balance_alerts: number;
   deposits: number;
+  sellers: number;
+  payouts: number;
   spend_buckets: number;
   idempotency_keys: number;
   audit_heads: number;

@@ -19,6 +19,7 @@ import { LedgerReplay } from './ledger-replay.ts';
 import { createLookups, type Lookups } from './lookups.ts';
 import { Report } from './report.ts';
 import { checkSchema } from './schema-check.ts';
+import { SellerReplay } from './seller-replay.ts';
 import { checkTotals, type Totals } from './totals.ts';
 
 export function verifyLedger(db: Database, seal: Seal): Report {
@@ -53,7 +54,8 @@ function checkAll(db: Database, seal: Seal, report: Report): void {
   const lookups = createLookups(db);
   const totals = emptyTotals();
   const answersSinceMs = ledgerMs - REPLAY_KEYS_KEPT_MS;
-  const deps = { lookups, report, totals, answersSinceMs };
+  const base = { lookups, report, totals, answersSinceMs };
+  const deps = { ...base, sellers: new SellerReplay(base) };
   const ledger = new LedgerReplay(deps, meta);
   let lastAt = 0;
   for (const fact of walkChain(db, seal, LEDGER_CHAIN, LEDGER_CHAIN_NAME, report)) {
@@ -74,6 +76,7 @@ function checkAll(db: Database, seal: Seal, report: Report): void {
     totals.audit_heads++;
     report.counts.agents++;
   }
+  deps.sellers.finish();
   checkTotals(lookups, totals, report);
   checkAuditIds(db, report);
   if (lastAt > ledgerMs) report.add(`clock: ${ledgerMs} is before the last audit row (${lastAt})`);
@@ -168,6 +171,8 @@ function emptyTotals(): Totals {
     reservations: 0,
     balance_alerts: 0,
     deposits: 0,
+    sellers: 0,
+    payouts: 0,
     spend_buckets: 0,
     idempotency_keys: 0,
     audit_heads: 0,

@@ -1,0 +1,208 @@
+/** Sellers of inference, what they are owed, and what they were paid. */
+import { HEADERS, idSchema, msat, msatSchema } from '@arbstr/shared';
+import { z } from 'zod';
+import { isRefusal, VaultError } from '../../errors.ts';
+import { parsePayDestination } from '../../net/lnurl.ts';
+import { PAYOUT_STATES, THRESHOLD_MSAT_DEFAULT } from '../../payout/payout.ts';
+import type { PayoutRecord } from '../../payout/payout-queries.ts';
+import type { App } from '../app-type.ts';
+import { requireOperator } from '../auth.ts';
+import { sendRefusal } from '../errors.ts';
+import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import type { VaultParts } from '../parts.ts';
+import { replayKeyOf } from '../replay-key.ts';
+import { agentParams, pageAnswer, refusals, timeSchema } from '../schemas.ts';
+
+const TAGS = ['operator'];
+const SECURITY = [{ operator: [] }];
+const PAYOUT_ID = /^po_[0-9A-Z]{26}$/;
+
+/** As core's configuration names its providers. */
+const sellerParams = z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/) });
+
+const sellerBody = z.strictObject({
+  /** A Lightning address or LNURL; null ends crediting and paying. */
+  payout_destination: z.string().min(1).max(2_000).nullable(),
+  payout_threshold_msat: msatSchema
+    .refine((amount) => amount > 0, { error: 'must be above zero' })
+    .optional(),
+});
+
+const sellerAnswer = z.object({
+  name: z.string(),
+  payout_destination: z.string().nullable(),
+  payout_threshold_msat: msatSchema,
+  /** Owed and not on its way yet. */
+  payable_msat: msatSchema,
+  /** Held by a payout that is under way. */
+  held_msat: msatSchema,
+  destination_standing: z.enum(['new', 'approved', 'denied']).meta({
+    description: 'new: the first payout there waits for POST /operator/payouts/{id}/approve',
+  }),
+  updated_at: timeSchema,
+});
+
+const payoutAnswer = z.object({
+  payout_id: idSchema('payout'),
+  provider: z.string(),
+  payout_destination: z.string(),
+  status: z.enum(PAYOUT_STATES),
+  amount_msat: msatSchema,
+  max_fee_msat: msatSchema,
+  fee_msat: msatSchema.nullable(),
+  /** Proof of the payment, where the wallet has one. */
+  preimage: z.string().nullable(),
+  failure: z.string().nullable(),
+  created_at: timeSchema,
+  ended_at: timeSchema.nullable(),
+});
+
+export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
+  const { engine, payouts, payoutRunner } = parts;
+  app.addHook('onRequest', requireOperator(parts.config.adminToken));
+
+  function seller(name: string) {
+    const found = payouts.seller(name);
+    if (!found) throw new VaultError('not_found', 'no such seller');
+    return {
+      name: found.name,
+      payout_destination: found.payoutDestination,
+      payout_threshold_msat: found.payoutThreshold,
+      payable_msat: found.payable,
+      held_msat: found.held,
+      destination_standing: found.standing,
+      updated_at: found.updatedAt,
+    };
+  }
+
+  app.put(
+    '/operator/providers/:name',
+    {
+      schema: {
+        summary: 'Where, and from how much on, a seller is paid what it is owed',
+        tags: TAGS,
+        security: SECURITY,
+        params: sellerParams,
+        body: sellerBody,
+        response: { 200: sellerAnswer, ...refusals('unauthorized', 'idempotency_conflict') },
+      },
+    },
+    async (request, reply) => {
+      const { name } = request.params;
+      const { payout_destination, payout_threshold_msat } = request.body;
+      if (payout_destination !== null && parsePayDestination(payout_destination) === null) {
+        throw new VaultError(
+          'invalid_request',
+          'payout_destination: must be a Lightning address or an LNURL',
+          { param: 'payout_destination' },
+        );
+      }
+      const outcome = await engine.execute({
+        kind: 'set_seller',
+        correlationId: request.id,
+        replayKey: replayKeyOf(request),
+        name,
+        destination: payout_destination,
+        threshold: payout_threshold_msat ?? msat(THRESHOLD_MSAT_DEFAULT),
+        dailyCap: parts.config.payoutDailyCapMsat,
+      });
+      if (isRefusal(outcome)) return sendRefusal(reply, outcome);
+      if (outcome.replayed) reply.header(HEADERS.replayed, 'true');
+      return reply.send(seller(name));
+    },
+  );
+
+  app.get(
+    '/operator/providers/:name',
+    {
+      schema: {
+        summary: 'What a seller is owed',
+        tags: TAGS,
+        security: SECURITY,
+        params: sellerParams,
+        response: { 200: sellerAnswer, ...refusals('unauthorized', 'not_found') },
+      },
+    },
+    async (request, reply) => reply.send(seller(request.params.name)),
+  );
+
+  app.get(
+    '/operator/payouts',
+    {
+      schema: {
+        summary: 'Payouts to sellers, newest first',
+        tags: TAGS,
+        security: SECURITY,
+        querystring: z.strictObject({
+          ...pageQuery,
+          status: z.enum(PAYOUT_STATES).optional(),
+          provider: sellerParams.shape.name.optional(),
+        }),
+        response: {
+          200: z.object({ payouts: z.array(payoutAnswer), ...pageAnswer }),
+          ...refusals('unauthorized', 'invalid_cursor'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { cursor, limit, status, provider } = request.query;
+      const before = cursor === undefined ? null : decodeCursor('payouts', cursor, PAYOUT_ID);
+      const found = payouts.list(before, limit + 1, { status, provider });
+      const items = found.slice(0, limit).map(answer);
+      const next = found.length > limit ? encodeCursor('payouts', items.at(-1)!.payout_id) : null;
+      return reply.send(pageBody('payouts', { items, next }));
+    },
+  );
+
+  for (const verdict of ['approve', 'deny'] as const) {
+    app.post(
+      `/operator/payouts/:id/${verdict}`,
+      {
+        schema: {
+          summary:
+            verdict === 'approve'
+              ? 'Let a waiting payout go, and later ones to the same destination'
+              : 'Stop a waiting payout; nothing is paid until the destination is changed',
+          tags: TAGS,
+          security: SECURITY,
+          params: agentParams,
+          response: {
+            200: payoutAnswer,
+            ...refusals('unauthorized', 'not_found', 'not_waiting', 'idempotency_conflict'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const payoutId = request.params.id;
+        const outcome = await engine.execute({
+          kind: 'judge_payout',
+          correlationId: request.id,
+          replayKey: replayKeyOf(request),
+          payoutId,
+          verdict,
+        });
+        if (isRefusal(outcome)) return sendRefusal(reply, outcome);
+        if (outcome.replayed) reply.header(HEADERS.replayed, 'true');
+        // Not awaited: a wallet may take its time, and the list says what became of it.
+        if (verdict === 'approve') void payoutRunner.tick();
+        return reply.send(answer(payouts.find(payoutId)!));
+      },
+    );
+  }
+}
+
+function answer(payout: PayoutRecord) {
+  return {
+    payout_id: payout.id,
+    provider: payout.seller,
+    payout_destination: payout.destination,
+    status: payout.state,
+    amount_msat: payout.amount,
+    max_fee_msat: payout.maxFee,
+    fee_msat: payout.fee,
+    preimage: payout.preimage,
+    failure: payout.failure,
+    created_at: payout.createdAt,
+    ended_at: payout.endedAt,
+  };
+}

@@ -1,0 +1,222 @@
+/** Payouts, as the ledger decides them; see `payout/payout.ts` for the states. */
+import { type Msat, minMsat, msat, subMsat } from '@arbstr/shared';
+import { type Refusal, refuse } from '../errors.ts';
+import {
+  type FailedPayout,
+  type HeldPayout,
+  holdOfPayout,
+  type InFlightPayout,
+  type OpenPayout,
+  PAYOUT_DAY_MS,
+  type Payout,
+  RETRY_AFTER_MS,
+  type SucceededPayout,
+  type WaitingPayout,
+} from '../payout/payout.ts';
+import { canDebit } from './account.ts';
+import type {
+  EndPayout,
+  JudgePayout,
+  OpenPayoutCommand,
+  SeePayout,
+  SendPayout,
+} from './command.ts';
+import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import type { PayoutChanged, PayoutOpened } from './outcome.ts';
+import type { LedgerView, SellerState } from './view.ts';
+
+/** Fee limit of a payout: the larger of 1 % and 5 sats, as an agent's is without a policy of its own. */
+const FEE_LIMIT_DIVISOR = 100;
+const FEE_LIMIT_MIN_MSAT = 5_000;
+
+/** Holds what a seller is owed, if it is due: everything is checked where the hold is made. */
+export function openPayout(
+  view: LedgerView,
+  command: OpenPayoutCommand,
+  now: number,
+): Decision<PayoutOpened> {
+  const seller = view.seller(command.seller);
+  const destination = seller?.destination ?? null;
+  if (seller === undefined || destination === null || seller.standing === 'denied') return notDue();
+  if (view.openPayout(seller.name) !== undefined) return notDue();
+  const failedAt = view.lastPayoutFailure(seller.name);
+  if (failedAt !== null && now < failedAt + RETRY_AFTER_MS) return notDue();
+  const left = command.dailyCap - view.paidOutSince(now - PAYOUT_DAY_MS);
+  const hold = Math.min(seller.payable.balance, left);
+  if (hold < seller.threshold) return notDue();
+  const maxFee = maxFeeOf(msat(hold), command.feeBound);
+  if (hold <= maxFee) return notDue();
+  const payout: WaitingPayout | HeldPayout = {
+    id: command.payoutId,
+    seller: seller.name,
+    destination,
+    amount: msat(hold - maxFee),
+    maxFee,
+    createdAt: now,
+    state: seller.standing === 'approved' ? 'held' : 'waiting',
+  };
+  return {
+    outcome: { payoutId: payout.id },
+    effects: [
+      { effect: 'insert_payout', payout },
+      ...transfer('payout_hold', seller.payable.id, seller.held.id, hold, payout.id),
+      audit('PAYOUT_OPENED', payout, {
+        seller: seller.name,
+        destination,
+        amount: payout.amount,
+        max_fee: maxFee,
+        state: payout.state,
+      }),
+    ],
+  };
+}
+
+/** The operator's word on a payout that waits; it counts for its destination from then on. */
+export function judgePayout(
+  view: LedgerView,
+  { payoutId, verdict, correlationId }: JudgePayout,
+  now: number,
+): Decision<PayoutChanged> {
+  const payout = view.payout(payoutId);
+  if (payout === undefined) return no(refuse('not_found', 'no such payout'));
+  if (payout.state !== 'waiting') {
+    return no(refuse('not_waiting', `the payout is ${payout.state}`, { status: payout.state }));
+  }
+  const seller = sellerOf(view, payout);
+  const standing = verdict === 'approve' ? 'approved' : 'denied';
+  const judged: Effect[] = [
+    { effect: 'put_seller', seller: { ...rowOf(seller), standing }, isNew: false, at: now },
+    audit('PAYOUT_JUDGED', payout, { standing, correlation_id: correlationId }),
+  ];
+  if (verdict === 'deny') {
+    return changed(payout.id, 'failed', [
+      ...judged,
+      ...failPayoutEffects(seller, payout, 'denied by the operator', now),
+    ]);
+  }
+  const held: HeldPayout = { ...payout, state: 'held' };
+  const change: Effect = { effect: 'change_payout', from: 'waiting', payout: held };
+  return changed(payout.id, 'held', [change, ...judged]);
+}
+
+/** Durable before the wallet is told. */
+export function sendPayout(view: LedgerView, command: SendPayout): Decision<PayoutChanged> {
+  const payout = view.payout(command.payoutId);
+  if (payout?.state !== 'held') return unchanged(command.payoutId, payout);
+  const { walletIdentity, target } = command;
+  const sending = { walletIdentity, target, seen: false };
+  const sent: InFlightPayout = { ...payout, state: 'in_flight', sending };
+  return changed(payout.id, 'in_flight', [
+    { effect: 'change_payout', from: 'held', payout: sent },
+    audit('PAYOUT_SENT', payout, {
+      wallet_identity: walletIdentity,
+      target: JSON.stringify(target),
+    }),
+  ]);
+}
+
+/** The wallet has it: from now on `absent` means that it lost its memory. */
+export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<PayoutChanged> {
+  const payout = view.payout(payoutId);
+  if (payout?.state !== 'in_flight' || payout.sending.seen) return unchanged(payoutId, payout);
+  const seen: InFlightPayout = { ...payout, sending: { ...payout.sending, seen: true } };
+  return changed(payout.id, 'in_flight', [
+    { effect: 'change_payout', from: 'in_flight', payout: seen },
+    audit('PAYOUT_SEEN', payout, {}),
+  ]);
+}
+
+/** The wallet has proven an end. A payout that has one keeps it. */
+export function endPayout(
+  view: LedgerView,
+  { payoutId, outcome }: EndPayout,
+  now: number,
+): Decision<PayoutChanged> {
+  const payout = view.payout(payoutId);
+  if (payout === undefined || (payout.state !== 'in_flight' && payout.state !== 'held')) {
+    return unchanged(payoutId, payout);
+  }
+  const seller = sellerOf(view, payout);
+  if (outcome.state === 'failed') {
+    return changed(payout.id, 'failed', failPayoutEffects(seller, payout, outcome.reason, now));
+  }
+  if (payout.state !== 'in_flight') return unchanged(payoutId, payout);
+  // A wallet that takes more than it was allowed costs the operator, never the seller.
+  const fee = minMsat(outcome.feeMsat, payout.maxFee);
+  const excess = subMsat(outcome.feeMsat, fee);
+  if (!canDebit(view.loss, excess)) {
+    return no(refuse('invalid_request', 'the fee would take an account out of the exact range'));
+  }
+  const { preimage } = outcome;
+  const done: SucceededPayout = { ...payout, state: 'succeeded', endedAt: now, fee, preimage };
+  const rail = view.railSimulated.id;
+  return changed(payout.id, 'succeeded', [
+    { effect: 'change_payout', from: 'in_flight', payout: done },
+    ...transfer('payout', seller.held.id, rail, payout.amount, payout.id),
+    ...transfer('fee', seller.held.id, rail, fee, payout.id),
+    ...transfer('payout_refund', seller.held.id, seller.payable.id, payout.maxFee - fee, payout.id),
+    ...transfer('loss', view.loss.id, rail, excess, payout.id),
+    audit('PAYOUT_SUCCEEDED', payout, { fee, excess, preimage }),
+  ]);
+}
+
+export function failPayoutEffects(
+  seller: SellerState,
+  payout: OpenPayout,
+  failure: string,
+  now: number,
+): Effect[] {
+  const sending = payout.state === 'in_flight' ? payout.sending : null;
+  const { state: from } = payout;
+  const failed: FailedPayout = { ...payout, state: 'failed', sending, endedAt: now, failure };
+  const hold = holdOfPayout(payout);
+  return [
+    { effect: 'change_payout', from, payout: failed },
+    ...transfer('payout_refund', seller.held.id, seller.payable.id, hold, payout.id),
+    audit('PAYOUT_FAILED', payout, { failure }),
+  ];
+}
+
+function maxFeeOf(hold: Msat, feeBound: Msat | null): Msat {
+  const limit = msat(Math.max(Math.floor(hold / FEE_LIMIT_DIVISOR), FEE_LIMIT_MIN_MSAT));
+  return feeBound === null ? limit : minMsat(limit, feeBound);
+}
+
+function sellerOf(view: LedgerView, payout: Payout): SellerState {
+  const seller = view.seller(payout.seller);
+  if (seller === undefined) throw new Error(`payout ${payout.id} of no seller`);
+  return seller;
+}
+
+const rowOf = ({ name, payable, held, destination, threshold, standing }: SellerState) => ({
+  name,
+  payableId: payable.id,
+  heldId: held.id,
+  destination,
+  threshold,
+  standing,
+});
+
+const audit = (
+  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'SENT' | 'SEEN' | 'SUCCEEDED' | 'FAILED'}`,
+  { id }: { id: string },
+  facts: Record<string, unknown>,
+): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });
+
+const changed = (
+  payoutId: string,
+  status: Payout['state'],
+  effects: Effect[],
+): Decision<PayoutChanged> => ({ outcome: { payoutId, status, changed: true }, effects });
+
+const unchanged = (payoutId: string, payout: Payout | undefined): Decision<PayoutChanged> => ({
+  outcome: { payoutId, status: payout?.state ?? null, changed: false },
+  effects: NO_EFFECTS,
+});
+
+const notDue = (): Decision<PayoutOpened> => ({
+  outcome: { payoutId: null },
+  effects: NO_EFFECTS,
+});
+
+const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });

@@ -1,0 +1,448 @@
+/** Sellers are paid what they are owed: once, after the operator's word, within the cap. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { msat } from '@arbstr/shared';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { pino } from 'pino';
+import { afterEach, describe, expect, test } from 'vitest';
+import { openReader } from '../../src/db/open.ts';
+import { RETRY_AFTER_MS } from '../../src/payout/payout.ts';
+import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
+import { PayoutRunner } from '../../src/payout/runner.ts';
+import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
+import {
+  type Answer,
+  asAgent,
+  asOperator,
+  books,
+  closeVaults,
+  fundedAgent,
+  held,
+  openVault,
+  settle,
+  type TestAgent,
+  type TestVault,
+  type TestVaultOptions,
+  temporaryFolder,
+} from '../support/vault.ts';
+
+let vault: TestVault;
+let agent: TestAgent;
+async function start(options: TestVaultOptions = {}): Promise<void> {
+  vault = await openVault(options);
+  agent = await fundedAgent(vault, { amount: 100_000_000 });
+}
+afterEach(async () => {
+  expect(vault.verify().findings).toEqual([]);
+  expect(books(vault.path).sum).toBe(0n);
+  await closeVaults();
+});
+
+const ADDRESS = 'alpha@pay.example';
+const sell = (body: object, name = 'alpha') =>
+  asOperator(vault, 'PUT', `/operator/providers/${name}`, body);
+const seller = async (name = 'alpha') =>
+  (await asOperator(vault, 'GET', `/operator/providers/${name}`)).body;
+const payouts = async (query = ''): Promise<Answer['body'][]> =>
+  (await asOperator(vault, 'GET', `/operator/payouts${query}`)).body.payouts;
+const judge = (id: string, verdict: 'approve' | 'deny') =>
+  asOperator(vault, 'POST', `/operator/payouts/${id}/${verdict}`);
+const refused = ({ status, body }: Answer) => [status, body.error?.code];
+const rail = () => books(vault.path).accounts['rail:simulated'];
+
+async function charge(actual: number, over: object = {}): Promise<Answer> {
+  const id = await held(vault, agent, actual);
+  return settle(vault, id, actual, { provider: 'alpha', ...over });
+}
+
+/** A seller whose destination the operator has approved, with nothing owed. */
+async function approvedSeller(): Promise<void> {
+  await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+  await charge(1_000);
+  await vault.payoutRunner.tick();
+  const [payout] = await payouts();
+  await judge(payout.payout_id, 'approve');
+  await vault.payoutRunner.tick();
+  await vault.payoutRunner.tick();
+  expect((await payouts())[0].status).toBe('succeeded');
+}
+
+describe('what a seller is owed', () => {
+  test('is its own cost of each settle, and the rest is the operator’s', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS });
+    await charge(5_000, { provider_cost_msats: 4_000 });
+    expect(await seller()).toMatchObject({
+      payout_destination: ADDRESS,
+      payout_threshold_msat: 1_000_000,
+      payable_msat: 4_000,
+      held_msat: 0,
+      destination_standing: 'new',
+    });
+    expect(books(vault.path).accounts['operator:revenue']).toBe(1_000);
+  });
+
+  test('is the whole charge where core names no cost', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS });
+    await charge(5_000);
+    expect((await seller()).payable_msat).toBe(5_000);
+  });
+
+  test('is never above what was charged, whatever was held or claimed', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS });
+    const over = await charge(5_000, { provider_cost_msats: 5_001 });
+    expect(refused(over)).toEqual([400, 'invalid_request']);
+    // The bill is above the hold: charged is what was held, and no more is owed.
+    const id = await held(vault, agent, 1_000);
+    await settle(vault, id, 9_000, { provider: 'alpha', provider_cost_msats: 9_000 });
+    expect((await seller()).payable_msat).toBe(1_000);
+  });
+
+  test('is nothing without a destination, or for somebody else, or for a replay', async () => {
+    await start();
+    await charge(5_000);
+    await sell({ payout_destination: ADDRESS });
+    await charge(5_000, { provider: 'beta' });
+    const id = await held(vault, agent, 700);
+    const bill = () => settle(vault, id, 700, { provider: 'alpha' });
+    await Promise.all([bill(), bill(), bill()]);
+    expect((await seller()).payable_msat).toBe(700);
+    await sell({ payout_destination: null });
+    await charge(5_000);
+    expect((await seller()).payable_msat).toBe(700);
+    expect(refused(await asOperator(vault, 'GET', '/operator/providers/gamma'))).toEqual([
+      404,
+      'not_found',
+    ]);
+  });
+
+  test('comes from late settles too, but not of what was lost', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS });
+    const late = { agent_id: agent.id, provider: 'alpha', provider_cost_msats: 150_000_000 };
+    await settle(vault, vault.newReservationId(), 150_000_000, late);
+    expect((await seller()).payable_msat).toBe(100_000_000);
+    expect(books(vault.path).accounts['operator:loss']).toBe(-50_000_000);
+  });
+
+  test('does not show in the history of who was charged', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS });
+    await charge(5_000, { provider_cost_msats: 4_000 });
+    const { entries } = (await asAgent(vault, agent.token, '/agents/me/history')).body;
+    expect(entries[0].metadata).not.toHaveProperty('earned');
+  });
+
+  test.each([
+    { payout_destination: 'nobody' },
+    { payout_destination: 'a@localhost' },
+    { payout_destination: 'https://pay.example' },
+    { payout_destination: 'lnurl1qqqq' },
+    { payout_threshold_msat: 5 },
+    { payout_destination: ADDRESS, payout_threshold_msat: 0 },
+    { payout_destination: ADDRESS, payout_threshold_msat: 1_000_000_001 },
+  ])('%j is refused', async (body) => {
+    await start();
+    expect(refused(await sell(body))).toEqual([400, 'invalid_request']);
+  });
+});
+
+describe('a payout', () => {
+  test('waits for the operator the first time, and goes by itself afterwards', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(999);
+    await vault.payoutRunner.tick();
+    expect(await payouts()).toEqual([]);
+    await charge(1);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    const [waiting] = await payouts();
+    expect(waiting).toMatchObject({
+      provider: 'alpha',
+      payout_destination: ADDRESS,
+      status: 'waiting',
+      amount_msat: 1_000,
+      max_fee_msat: 0,
+    });
+    expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 1_000 });
+
+    const before = rail();
+    expect((await judge(waiting.payout_id, 'approve')).status).toBe(200);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    const [paid] = await payouts();
+    expect(paid).toMatchObject({ status: 'succeeded', fee_msat: 0, failure: null });
+    expect(paid.preimage).toMatch(/^[0-9a-f]{64}$/);
+    expect(rail()! - before!).toBe(1_000);
+
+    await charge(2_000);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts()).map(({ status }) => status)).toEqual(['succeeded', 'succeeded']);
+    expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 0 });
+  });
+
+  test('T12: is judged once, whoever presses at the same moment', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(1_000);
+    await vault.payoutRunner.tick();
+    const [{ payout_id }] = await payouts();
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, n) => judge(payout_id, n % 2 ? 'approve' : 'deny')),
+    );
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
+    expect(refused(answers.at(-1)!)).toEqual([409, 'not_waiting']);
+  });
+
+  test('that is denied gives the money back, and none follows until the destination changes', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(1_000);
+    await vault.payoutRunner.tick();
+    const [{ payout_id }] = await payouts();
+    await judge(payout_id, 'deny');
+    await vault.payoutRunner.tick();
+    expect(await payouts()).toHaveLength(1);
+    expect(await seller()).toMatchObject({ payable_msat: 1_000, destination_standing: 'denied' });
+    await sell({ payout_destination: 'new@pay.example', payout_threshold_msat: 1_000 });
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({
+      status: 'waiting',
+      payout_destination: 'new@pay.example',
+    });
+  });
+
+  test('that waits ends when the destination changes: what was seen is what runs', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(1_000);
+    await vault.payoutRunner.tick();
+    const [{ payout_id }] = await payouts();
+    await sell({ payout_destination: 'thief@pay.example', payout_threshold_msat: 1_000 });
+    expect(refused(await judge(payout_id, 'approve'))).toEqual([409, 'not_waiting']);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    const [next, old] = await payouts();
+    expect([next.status, old.status]).toEqual(['waiting', 'failed']);
+  });
+
+  test('stays within the daily cap of all sellers together', async () => {
+    await start({ payoutDailyCapMsat: 5_000 });
+    await approvedSeller();
+    await charge(6_000);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    // 1,000 of the 5,000 are gone; what is left is paid, and the rest waits for tomorrow.
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 4_000 });
+    await vault.payoutRunner.tick();
+    expect(await payouts()).toHaveLength(2);
+    vault.clock.advance(24 * 3_600_000 + 1);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 2_000 });
+  });
+
+  test('is listed newest first, by seller and by state, page by page', async () => {
+    await start();
+    await approvedSeller();
+    await charge(1_000);
+    await vault.payoutRunner.tick();
+    const all = await payouts();
+    const page = (await asOperator(vault, 'GET', '/operator/payouts?limit=1')).body;
+    const rest = await payouts(`?limit=1&cursor=${page.next_cursor}`);
+    expect([...page.payouts, ...rest]).toEqual(all);
+    expect(await payouts('?status=waiting')).toEqual([]);
+    expect(await payouts('?provider=beta')).toEqual([]);
+    expect(await payouts('?provider=alpha')).toEqual(all);
+  });
+});
+
+describe('a wallet that misbehaves', () => {
+  let script: string;
+  const told = (faults: object[]) => writeFileSync(script, JSON.stringify(faults));
+  const due = async () => {
+    script = join(temporaryFolder(), 'script.json');
+    told([]);
+    await start({ walletScript: script });
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(100_000);
+    await vault.payoutRunner.tick();
+    const [{ payout_id }] = await payouts();
+    return payout_id as string;
+  };
+  const later = async () => {
+    vault.clock.advance(300_000);
+    await vault.payoutRunner.tick();
+  };
+
+  test('its fee comes out of what the seller is owed, and what was not needed goes back', async () => {
+    const id = await due();
+    told([{ match: '', fee_msat: 700 }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    const [paid] = await payouts();
+    expect(paid).toMatchObject({ amount_msat: 95_000, max_fee_msat: 5_000, fee_msat: 700 });
+    expect(await seller()).toMatchObject({ payable_msat: 4_300, held_msat: 0 });
+  });
+
+  test('T27: one that takes more than it may costs the operator, not the seller', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'overcharge' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    expect((await payouts()).at(-1)).toMatchObject({ status: 'succeeded', fee_msat: 5_000 });
+    expect(books(vault.path).accounts['operator:loss']).toBe(-1_000);
+  });
+
+  test.each(['pay_then_error', 'error', 'pending'])(
+    'T13: an unknown end (%s) holds the money until it is proven, also over a restart',
+    async (fault) => {
+      const id = await due();
+      told([{ match: '', fault }]);
+      await judge(id, 'approve');
+      await later();
+      expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 100_000 });
+      vault = await vault.restart();
+      await charge(50_000);
+      told([]);
+      await later();
+      await later();
+      const found = (await payouts()).filter(({ payout_id }) => payout_id === id);
+      expect(found).toMatchObject([{ status: 'succeeded' }]);
+    },
+  );
+
+  test('one that has refused, proven, gives the money back; the next try waits', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'fail' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    expect((await payouts())[0]).toMatchObject({ payout_id: id, status: 'failed' });
+    expect((await seller()).payable_msat).toBe(100_000);
+    await vault.payoutRunner.tick();
+    expect(await payouts()).toHaveLength(1);
+    told([]);
+    vault.clock.advance(RETRY_AFTER_MS);
+    await later();
+    await later();
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded' });
+  });
+});
+
+describe('a payout to an invoice that a server gives', () => {
+  /** A wallet that answers as told and remembers what it was asked to pay. */
+  class ToldWallet implements Wallet {
+    readonly rail = 'simulated';
+    readonly provesPayments = true;
+    readonly feeBoundMsat = null;
+    readonly paid: PayOrder[] = [];
+    name = 'node-1';
+    pays: PayOutcome = { state: 'unknown', reason: 'timed out' };
+    finds: LookupOutcome = { state: 'absent' };
+    async identity() {
+      return this.name;
+    }
+    async balanceMsat() {
+      return null;
+    }
+    async pay(order: PayOrder) {
+      this.paid.push(order);
+      return this.pays;
+    }
+    async lookup() {
+      return this.finds;
+    }
+    close() {}
+  }
+
+  async function run() {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(100_000);
+    await vault.payoutRunner.tick();
+    const [{ payout_id }] = await payouts();
+    const wallet = new ToldWallet();
+    let asked = 0;
+    const runner = new PayoutRunner({
+      engine: vault.engine,
+      wallet,
+      payouts: createPayoutQueries(drizzle(openReader(vault.path))),
+      // As a server does: another invoice for each question.
+      targetOf: async () => ({
+        ok: true,
+        target: {
+          type: 'lightning_invoice',
+          invoice: `invoice ${++asked}`,
+          paymentHash: String(asked).padStart(64, '0'),
+          expiresAtMs: vault.clock.ms + 60_000,
+        },
+      }),
+      dailyCap: msat(1_000_000_000),
+      time: vault.clock,
+      newId: () => 'po_unused',
+      log: pino({ level: 'silent' }),
+    });
+    await vault.engine.execute({
+      kind: 'judge_payout',
+      correlationId: 'corr',
+      replayKey: undefined,
+      payoutId: payout_id,
+      verdict: 'approve',
+    });
+    const later = async () => {
+      vault.clock.advance(300_000);
+      await runner.tick();
+    };
+    await later();
+    return { wallet, runner, later };
+  }
+
+  test('T25: every retry pays the first invoice while its fate is unknown', async () => {
+    const { wallet, later } = await run();
+    for (let n = 0; n < 5; n++) await later();
+    expect(wallet.paid.length).toBeGreaterThan(1);
+    expect(new Set(wallet.paid.map((order) => JSON.stringify(order))).size).toBe(1);
+    wallet.finds = { state: 'succeeded', preimage: '00'.repeat(32), feeMsat: msat(0), token: null };
+    await later();
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', fee_msat: 0 });
+  });
+
+  test('T50: a wallet that once had it and has forgotten it is not asked to pay again', async () => {
+    const { wallet, later } = await run();
+    wallet.finds = { state: 'pending' };
+    await later();
+    const paid = wallet.paid.length;
+    wallet.finds = { state: 'absent' };
+    for (let n = 0; n < 3; n++) await later();
+    expect(wallet.paid).toHaveLength(paid);
+    expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 100_000 });
+  });
+
+  test('T49: another wallet than it was sent with is neither believed nor asked to pay', async () => {
+    const { wallet, later } = await run();
+    const paid = wallet.paid.length;
+    wallet.name = 'node-2';
+    wallet.finds = { state: 'failed', reason: 'no such payment' };
+    await later();
+    expect(wallet.paid).toHaveLength(paid);
+    expect((await payouts())[0].status).toBe('in_flight');
+  });
+
+  test('T19: it is asked about for ever', async () => {
+    const { wallet, later } = await run();
+    wallet.finds = { state: 'pending' };
+    vault.clock.advance(60 * 24 * 3_600_000);
+    await later();
+    wallet.finds = { state: 'failed', reason: 'no route' };
+    await later();
+    expect((await payouts())[0]).toMatchObject({ status: 'failed', failure: 'no route' });
+    expect((await seller()).payable_msat).toBe(100_000);
+  });
+});
