@@ -186,17 +186,18 @@ const HOSTILE_IDS = [
   'constructor',
   '-1',
 ];
-test.each(operations.filter(({ path }) => path.includes('{')))(
-  '$name knows no thing by a hostile id',
-  async (operation) => {
-    for (const id of HOSTILE_IDS) {
-      const url = operation.path.replaceAll(/\{\w+\}/g, encodeURI(id).replaceAll('%25', '%'));
-      const answer = await send(operation, url, bodyOf(operation));
-      expect([id, [400, 404].includes(answer.status)]).toEqual([id, true]);
-      expect(typeof answer.body.error.message).toBe('string');
-    }
-  },
-);
+/** Makes what it names, and a seller may be named like many things. */
+const MAKES_WHAT_IT_NAMES = 'put /operator/providers/{name}';
+test.each(
+  operations.filter(({ name, path }) => path.includes('{') && name !== MAKES_WHAT_IT_NAMES),
+)('$name knows no thing by a hostile id', async (operation) => {
+  for (const id of HOSTILE_IDS) {
+    const url = operation.path.replaceAll(/\{\w+\}/g, encodeURI(id).replaceAll('%25', '%'));
+    const answer = await send(operation, url, bodyOf(operation));
+    expect([id, [400, 404].includes(answer.status)]).toEqual([id, true]);
+    expect(typeof answer.body.error.message).toBe('string');
+  }
+});
 
 function bodyOf({ name }: Operation): Record<string, unknown> | undefined {
   return BODIES[name]?.();

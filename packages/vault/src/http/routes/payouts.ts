@@ -18,7 +18,9 @@ const SECURITY = [{ operator: [] }];
 const PAYOUT_ID = /^po_[0-9A-Z]{26}$/;
 
 /** As core's configuration names its providers. */
-const sellerParams = z.object({ name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/) });
+const sellerParams = z.object({
+  name: z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9 ._:-]{0,62}[A-Za-z0-9._:-])?$/),
+});
 
 const sellerBody = z.strictObject({
   /** A Lightning address or LNURL; null ends crediting and paying. */
