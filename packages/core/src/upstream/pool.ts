@@ -14,7 +14,11 @@ const HEADER_BYTES_MAX = 64 * 1024;
 /** What may still come after the end marker before the connection is closed instead of reused. */
 const DISCARD_BYTES_MAX = 64 * 1024;
 const DISCARD_MS = 1_000;
-const KEEP_ALIVE_MS = 10_000;
+/**
+ * Below the 5 s after which Node and uvicorn close an idle connection: a request that meets their FIN
+ * on the way fails, and nobody knows whether it was read.
+ */
+const KEEP_ALIVE_MS = 4_000;
 
 /**
  * The provider side over undici: one pool per provider, so that one that hangs cannot take the
@@ -76,26 +80,9 @@ export function createUpstream(): Upstream {
   };
 }
 
-/** Codes of failures before the first byte of the request could have left (node:net, node:dns, undici). */
-const NOT_CONNECTED = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'CERT_HAS_EXPIRED',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'ERR_TLS_CERT_ALTNAME_INVALID',
-]);
-
-function classifyFailure(error: unknown) {
-  const { code, message } = error as { code?: string; message?: string };
-  const text = code === undefined ? String(message) : `${code}`;
-  const kind = code !== undefined && NOT_CONNECTED.has(code) ? 'not_connected' : 'broken';
-  return { kind, message: text } as const;
+/** What node, OpenSSL or undici call it: short, and without addresses. */
+function wordsOf(error: Error & { code?: string }): string {
+  return error.code ?? error.message;
 }
 
 /** Body bytes that wait to be read before the socket is paused. */
@@ -151,10 +138,12 @@ class Exchange implements Dispatcher.DispatchHandler, UpstreamBody {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    const failure = classifyFailure(error);
-    this.#finish({ kind: 'failed', message: failure.message });
+    const message = wordsOf(error);
+    // undici starts a request once its connection is up, TLS and all: without it nothing was sent.
+    const kind = this.#controller === null ? 'not_connected' : 'broken';
+    this.#finish({ kind: 'failed', message });
     // Where the answer has begun already, this says nothing new: a promise resolves once.
-    this.#answer({ kind: 'failed', failure });
+    this.#answer({ kind: 'failed', failure: { kind, message } });
   }
 
   // ── What the reader asks ───────────────────────────────────────────────────────────────────────

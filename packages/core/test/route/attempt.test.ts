@@ -1,5 +1,5 @@
 /** One attempt against servers that do what no HTTP library would, over the real upstream adapter. */
-import type { Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   chunkOf,
@@ -188,8 +188,25 @@ describe('timers against a real server', () => {
     expect(await failureOf({ url, timeouts: { connectMs: 200 } })).toBe('not_connected');
   });
 
-  it('connect: nobody listens', async () => {
-    expect(await failureOf({ url: 'http://127.0.0.1:1/v1' })).toBe('not_connected');
+  it.each<[string, string, (socket: Socket) => void]>([
+    ['nobody listens', 'http', () => {}],
+    ['a reset in the middle of the TLS handshake', 'https', (socket) => socket.resetAndDestroy()],
+    [
+      'plain HTTP where TLS was expected',
+      'https',
+      (socket) => socket.end('HTTP/1.1 400 X\r\n\r\n'),
+    ],
+  ])('connect: %s means that nothing was sent', async (_what, scheme, does) => {
+    const other = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => does(socket));
+    });
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const close = () => new Promise((resolve) => other.close(resolve));
+    if (scheme === 'http') await close();
+    expect(await failureOf({ url: `${scheme}://127.0.0.1:${port}/v1` })).toBe('not_connected');
+    if (scheme === 'https') await close();
   });
 
   it('idle: a stream that stands still is broken, one that keeps alive is not', async () => {
