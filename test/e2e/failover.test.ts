@@ -62,7 +62,7 @@ const SCENARIOS = {
 type Name = keyof typeof SCENARIOS;
 const NAMES = Object.keys(SCENARIOS) as Name[];
 const TIMEOUTS =
-  'timeouts = { connect_ms = 1000, first_token_ms = 400, answer_ms = 2000, idle_ms = 400, total_ms = 20000 }\n';
+  'timeouts = { connect_ms = 1000, first_token_ms = 1000, answer_ms = 2000, idle_ms = 1000, total_ms = 20000 }\n';
 
 async function startFailover(rescue: 'off' | 'buffer') {
   const upstream = await startFaultyUpstream(SCENARIOS);

@@ -66,7 +66,7 @@ function run(wish: Wish = {}): Promise<AttemptResult> {
       url: wish.url ?? server.urlOf('alpha'),
       apiKey: null,
       maxConcurrency: 8,
-      timeouts: { ...TIMEOUTS_DEFAULT, idleMs: 200, totalMs: 10_000, ...wish.timeouts },
+      timeouts: { ...TIMEOUTS_DEFAULT, idleMs: 500, totalMs: 10_000, ...wish.timeouts },
     },
     offer: { model: 'm' },
     outputBound: 100,
@@ -95,7 +95,7 @@ async function failureOf(wish: Wish): Promise<FailureKind> {
 }
 
 /** What a caller who stays to the end gets of a stream. */
-async function relayed(result: AttemptResult): Promise<Relayed & { text: string }> {
+async function relayed(result: AttemptResult, idleMs = 200): Promise<Relayed & { text: string }> {
   if (result.kind !== 'streaming') throw new Error(`it is ${JSON.stringify(result)}`);
   const written: Buffer[] = [];
   const client: ClientStream = {
@@ -108,7 +108,7 @@ async function relayed(result: AttemptResult): Promise<Relayed & { text: string 
     stream,
     client,
     n: 1,
-    idleMs: 200,
+    idleMs,
     onDisconnect: 'cancel',
     onProgress() {},
   });
@@ -216,13 +216,13 @@ describe('timers against a real server', () => {
     script = (socket) => {
       socket.write(head() + word('a'));
       const timer = setInterval(() => socket.write(': alive\n\n'), 50);
-      // Twice the idle time.
+      // Longer than the idle time.
       setTimeout(() => {
         clearInterval(timer);
         socket.end(FINISH + DONE);
-      }, 400);
+      }, 1_200);
     };
-    expect((await relayed(await run())).end).toEqual({ kind: 'whole' });
+    expect((await relayed(await run(), 1_000)).end).toEqual({ kind: 'whole' });
   });
 
   it('total: a stream that keeps alive for ever ends all the same', async () => {
@@ -397,12 +397,12 @@ describe('a stream that is held back', () => {
   it('streams on when its time is over, in the middle of a silence, and loses nothing', async () => {
     script = (socket) => {
       socket.write(head() + word('a'));
-      setTimeout(() => socket.end(word('b') + FINISH + DONE), 150);
+      setTimeout(() => socket.end(word('b') + FINISH + DONE), 500);
     };
     const result = await run({ holdBackBytes: 100_000, holdBackMs: 50 });
     if (result.kind !== 'streaming') throw new Error(result.kind);
     expect(result.stream.first).toHaveLength(1);
-    const passed = await relayed(result);
+    const passed = await relayed(result, 5_000);
     expect(passed.end).toEqual({ kind: 'whole' });
     expect(passed.text).toBe(word('a') + word('b') + FINISH);
   });
