@@ -1,5 +1,5 @@
 /** Sellers of inference, what they are owed, and what they were paid. */
-import { HEADERS, idSchema, msat, msatSchema } from '@arbstr/shared';
+import { addMsat, HEADERS, idSchema, msat, msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { isRefusal, VaultError } from '../../errors.ts';
 import { parsePayDestination } from '../../net/lnurl.ts';
@@ -34,9 +34,9 @@ const sellerAnswer = z.object({
   name: z.string(),
   payout_destination: z.string().nullable(),
   payout_threshold_msat: msatSchema,
-  /** Owed and not on its way yet. */
+  /** All that it is owed, until it has been paid. */
   payable_msat: msatSchema,
-  /** Held by a payout that is under way. */
+  /** Of it: held by a payout that waits or is under way. */
   held_msat: msatSchema,
   destination_standing: z.enum(['new', 'approved', 'denied']).meta({
     description: 'new: the first payout there waits for POST /operator/payouts/{id}/approve',
@@ -70,7 +70,7 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
       name: found.name,
       payout_destination: found.payoutDestination,
       payout_threshold_msat: found.payoutThreshold,
-      payable_msat: found.payable,
+      payable_msat: addMsat(found.payable, found.held),
       held_msat: found.held,
       destination_standing: found.standing,
       updated_at: found.updatedAt,
