@@ -28,10 +28,12 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   agent_disabled: 'The operator has disabled the agent.',
   model_not_found: 'No provider serves the model; `GET /v1/models` lists those that are.',
   not_found: 'No such route, or no request of yours with this id.',
+  idempotency_conflict:
+    'The `Idempotency-Key` belongs to another body, to a request that is still running (`x-should-retry: true`), or to one that was billed and whose answer is not kept (`cost_msats`). Nothing was charged for this one.',
   request_too_large: 'The body is above `server.body_limit_mb`.',
   unsupported_media_type: 'The body was not sent as JSON.',
   rate_limited:
-    'Every provider answered 429; `retry-after` is the shortest of theirs. Or too many requests of the agent have failed at providers that may charge for them. Nothing was charged.',
+    'The caller is beyond `server.rate_limit_rps` or `server.max_concurrency_per_caller`, or every provider answered 429; `retry-after` says when to come again. Or too many requests of the agent have failed at providers that may charge for them. Nothing was charged.',
   provider_error:
     'Every provider failed, and nothing was charged. Inside a stream: it broke, and what was delivered is billed.',
   provider_timeout:

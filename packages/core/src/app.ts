@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { CORRELATION_ID_PATTERN } from '@arbstr/shared';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Caller } from './auth/caller.ts';
+import type { Place } from './http/caller-limits.ts';
 import { type ChatRouteDeps, chatCompletionsRoute, idHeaders } from './http/chat-completions.ts';
 import {
   answerBrokenRequest,
@@ -19,6 +20,9 @@ declare module 'fastify' {
     /** Set by the route's own authentication, before the body is read. */
     caller: Caller | null;
     receivedAtMs: number;
+    /** Of its caller's limits; null where nothing was counted. */
+    place: Place | null;
+    isServing: boolean;
   }
 }
 
@@ -65,6 +69,8 @@ export function buildApp(deps: AppDeps): FastifyInstance {
 
   app.decorateRequest('caller', null);
   app.decorateRequest('receivedAtMs', 0);
+  app.decorateRequest('place', null);
+  app.decorateRequest('isServing', false);
   app.addHook('onRequest', (request, reply, done) => {
     request.receivedAtMs = deps.nowMs();
     reply.headers(idHeaders(request.id));

@@ -20,6 +20,8 @@ export const CORE_ERRORS = {
   agent_disabled: { status: 403, type: 'permission_error', retry: false },
   model_not_found: { status: 404, type: 'invalid_request_error', retry: false },
   not_found: { status: 404, type: 'invalid_request_error', retry: false },
+  /** The same key: another body, still running, or an answer that is not kept. Never billed twice. */
+  idempotency_conflict: { status: 409, type: 'invalid_request_error', retry: false },
   request_too_large: { status: 413, type: 'invalid_request_error', retry: false },
   unsupported_media_type: { status: 415, type: 'invalid_request_error', retry: false },
   rate_limited: { status: 429, type: 'rate_limit_error', retry: true },

@@ -2,7 +2,7 @@
  * One request, from its first byte to its last satoshi. Every stage stands here in order, and all
  * branching between stages; the stages themselves decide (pure) or act (through ports).
  *
- *   parse ▸ choose ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
+ *   parse ▸ claim ▸ choose ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
  *
  * There is one path: streaming is a property of the answer. Who the caller is, `auth/` has found;
  * what the wire looks like is `http/`.
@@ -12,6 +12,7 @@
  * happens in between. If this process dies instead, `settle/recover.ts` does it from the journal.
  */
 import type { Caller } from './auth/caller.ts';
+import type { Billed, Claim, ClaimOrder, Claims } from './claim/claims.ts';
 import { type Refusal, refuse } from './errors.ts';
 import { type ChatRequest, parseChatRequest } from './openai/chat-request.ts';
 import { reportedCost } from './openai/usage.ts';
@@ -20,9 +21,11 @@ import type { ClientStream, UpstreamHeaders } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
 import type { Hold } from './reserve/hold.ts';
 import { isHold } from './reserve/reserve.ts';
+
 import type { Candidate, Choice } from './route/choose.ts';
 import { STREAM_ENDS } from './route/failure.ts';
 import type { Attempts, FirstAnswer } from './route/first-answer.ts';
+import { headerOf } from './route/read-answer.ts';
 import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
 import { type Relayed, relay } from './stream/relay.ts';
@@ -31,8 +34,9 @@ import { type Prompt, promptOf } from './tokens/prompt.ts';
 
 /** The stages that need something from the outside, bound to it in `serve.ts`. */
 export interface Stages {
+  readonly claims: Claims;
   choose(request: ChatRequest, prompt: Prompt): Choice | Refusal;
-  reserve(request: ChatRequest, choice: Choice, call: Call): Promise<Hold | Refusal>;
+  reserve(request: ChatRequest, choice: Choice, call: Call, claim: Claim): Promise<Hold | Refusal>;
   firstAnswer(request: ChatRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
   readonly checkpoints: Checkpoints;
   nowMs(): number;
@@ -46,6 +50,11 @@ export interface Call {
   readonly receivedAtMs: number;
   /** The caller did not ask to leave the comment line out. */
   readonly wantsComment: boolean;
+  /** Path without the `/v1`. */
+  readonly route: string;
+  readonly idempotencyKey: string | null;
+  /** How often an SDK has sent it before; null where no SDK says so. */
+  readonly sdkRetry: number | null;
   readonly clientGone: AbortSignal;
   /** Sends status and headers of a stream; from here on there is no other answer. */
   openStream(upstream: UpstreamHeaders, facts: Facts): ClientStream;
@@ -55,6 +64,7 @@ export interface Call {
 interface Turn {
   readonly stages: Stages;
   readonly call: Call;
+  readonly claim: Claim;
   readonly request: ChatRequest;
   readonly prompt: Prompt;
   readonly hold: Hold;
@@ -69,16 +79,38 @@ export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
   const { request } = parsed;
   const asked: Facts = { ...NO_FACTS, requestedModel: request.model, streaming: request.stream };
 
+  const claimed = await stages.claims.take(claimOf(request, call));
+  switch (claimed.kind) {
+    case 'refused':
+      return refused(claimed, asked);
+    case 'replayed':
+      return { kind: 'replayed', answer: claimed.answer, facts: asked };
+    case 'mine':
+      try {
+        return await serveOnce(stages, call, claimed.claim, request, asked);
+      } finally {
+        claimed.claim.end();
+      }
+  }
+}
+
+async function serveOnce(
+  stages: Stages,
+  call: Call,
+  claim: Claim,
+  request: ChatRequest,
+  asked: Facts,
+): Promise<Outcome> {
   const prompt = promptOf(request.body);
   const choice = stages.choose(request, prompt);
   if (choice.kind === 'refused') return refused(choice, asked);
 
-  const hold = await stages.reserve(request, choice, call);
+  const hold = await stages.reserve(request, choice, call, claim);
   if (!isHold(hold)) return refused(hold, { ...asked, candidate: choice.candidates[0] });
   const { reservationId, heldMsat, balanceMsat } = hold;
   const held: Facts = { ...asked, reservationId, heldMsat, balanceMsat };
 
-  const turn: Turn = { stages, call, request, prompt, hold };
+  const turn: Turn = { stages, call, claim, request, prompt, hold };
   let dispatchedTo: Candidate | null = null;
   try {
     if (call.clientGone.aborted) {
@@ -136,7 +168,8 @@ async function finishWhole(
 ): Promise<Outcome> {
   const { stages, call, prompt, hold } = turn;
   const bill = billDelivered(answer.candidate, prompt, answer.meter, hold);
-  await settle(turn, answer.candidate, bill);
+  const contentType = headerOf(answer.headers, 'content-type');
+  await settle(turn, answer.candidate, bill, { bytes: answer.bytes, contentType });
   const reported = reportedCost(answer.meter.usage);
   const billed: Facts = {
     ...facts,
@@ -202,14 +235,31 @@ async function finishStream(
 }
 
 /** The end of the hold is journaled when this resolves: only then does the caller see the end. */
-async function settle(turn: Turn, candidate: Candidate, bill: Bill): Promise<void> {
-  const { stages, call, hold } = turn;
-  await hold.settle(bill, {
-    provider: candidate.provider.name,
-    model: candidate.offer.model,
-    latencyMs: stages.nowMs() - call.receivedAtMs,
-  });
+async function settle(
+  turn: Turn,
+  candidate: Candidate,
+  bill: Bill,
+  answer: Billed['answer'] = null,
+): Promise<void> {
+  const { stages, call, claim, hold } = turn;
+  const { name: provider, tier } = candidate.provider;
+  const { model } = candidate.offer;
+  const latencyMs = stages.nowMs() - call.receivedAtMs;
+  await Promise.all([
+    hold.settle(bill, { provider, model, latencyMs }),
+    claim.keep({ costMsat: bill.costMsat, provider, model, tier, answer }),
+  ]);
 }
+
+const claimOf = (request: ChatRequest, call: Call): ClaimOrder => ({
+  owner: call.caller.kind === 'agent' ? call.caller.agentId : call.caller.kind,
+  key: call.idempotencyKey,
+  sdkRetry: call.sdkRetry,
+  route: call.route,
+  body: call.body,
+  streaming: request.stream,
+  clientGone: call.clientGone,
+});
 
 const refused = (refusal: Refusal, facts: Facts): Outcome & { kind: 'refused' } => ({
   kind: 'refused',

@@ -1,7 +1,7 @@
 /** What became of a request: what the HTTP layer sends, and what the log keeps. */
 import type { Msat } from '@arbstr/shared';
 import type { Refusal } from './errors.ts';
-import type { UpstreamHeaders } from './ports.ts';
+import type { KeptAnswer, UpstreamHeaders } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
 import type { Candidate } from './route/choose.ts';
 import type { FailedAttempt } from './route/first-answer.ts';
@@ -38,6 +38,8 @@ export const NO_FACTS: Facts = {
 export type Outcome = (
   | { readonly kind: 'refused'; readonly refusal: Refusal; readonly upstream: UpstreamHeaders }
   | { readonly kind: 'answered'; readonly bytes: Buffer; readonly upstream: UpstreamHeaders }
+  /** The answer of the first time, which was billed then. */
+  | { readonly kind: 'replayed'; readonly answer: KeptAnswer }
   /** Everything has been sent already. */
   | { readonly kind: 'streamed' }
   /** The stream ended with an error event; what was delivered is billed. */

@@ -3,9 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { createIdSource, type IdKind } from '@arbstr/shared';
 import type { Logger } from 'pino';
 import { type Authenticator, createAuthenticator } from './auth/caller.ts';
+import { type Claims, createClaims } from './claim/claims.ts';
 import type { Config, ProviderConfig, VaultConfig } from './config/types.ts';
 import type { Activity } from './http/chat-completions.ts';
-import type { JournalStore, RequestLog, RequestQueries, Upstream, Vault } from './ports.ts';
+import type {
+  ClaimStore,
+  JournalStore,
+  RequestLog,
+  RequestQueries,
+  Upstream,
+  Vault,
+} from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
 import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
@@ -17,6 +25,7 @@ import {
 } from './route/budget.ts';
 import { type Checkpoints, createCheckpoints } from './settle/checkpoints.ts';
 import { createDeliveries, type Deliveries } from './settle/deliver.ts';
+import { createClaimTable } from './store/claim-table.ts';
 import { createJournalTable } from './store/journal-table.ts';
 import { openStore, type Store } from './store/open.ts';
 import { createRequestLog } from './store/request-log.ts';
@@ -43,6 +52,8 @@ export interface Parts {
   readonly writer: Writer;
   readonly journal: JournalStore;
   readonly requestLog: RequestLog & RequestQueries;
+  readonly claimStore: ClaimStore;
+  readonly claims: Claims;
   /** Mocks have their addresses by now. */
   readonly providers: readonly ProviderConfig[];
   readonly mocks: readonly MockProvider[];
@@ -80,6 +91,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     );
   });
   const journal = createJournalTable(store.db, writer, () => newId('core'));
+  const claimStore = createClaimTable(store.db, writer);
   const { providers, mocks } = await startMocks(config.providers);
   return {
     config,
@@ -90,6 +102,8 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     writer,
     journal,
     requestLog: createRequestLog(store.db, writer),
+    claimStore,
+    claims: createClaims(claimStore, nowMs),
     providers,
     mocks,
     breakers: createBreakers({ ...config.breaker, probeMs: PROBE_MS }, nowMs),

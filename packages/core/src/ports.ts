@@ -48,6 +48,7 @@ export interface Vault {
   settle(command: SettleRequest): Promise<VaultReply<SettleAnswer>>;
   release(reservationId: string, reason: string): Promise<VaultReply<ReleaseAnswer>>;
   extend(reservationId: string, expiresInSecs: number): Promise<VaultReply<{ expires_at: number }>>;
+  reservation(reservationId: string): Promise<VaultReply<Reservation>>;
   /** Open holds of this core, one page. */
   heldReservations(
     cursor: string | null,
@@ -172,6 +173,37 @@ export interface JournalStore {
   /** Null while the disk takes writes, else why it does not. */
   readonly trouble: string | null;
   readonly coreId: string;
+}
+
+/** An answer that can be given again. */
+export interface KeptAnswer {
+  readonly bytes: Buffer;
+  readonly contentType: string | null;
+  readonly costMsat: number;
+  readonly provider: string;
+  readonly model: string;
+  readonly tier: string;
+}
+
+/** A billed request that its caller may ask for again. */
+export interface ClaimRow {
+  readonly owner: string;
+  /** The caller's key, or the hash of the body. */
+  readonly name: string;
+  readonly bodyHash: string;
+  readonly costMsat: number;
+  /** Null = not kept. */
+  readonly answer: KeptAnswer | null;
+  readonly createdAtMs: number;
+  readonly expiresAtMs: number;
+}
+
+export interface ClaimStore {
+  find(owner: string, name: string, nowMs: number): ClaimRow | undefined;
+  /** Survives the death of the process when it resolves. */
+  keep(row: ClaimRow): Promise<void>;
+  /** Removes what has expired, and the oldest answers beyond the bound on their bytes. */
+  prune(nowMs: number): void;
 }
 
 export interface RequestRow {

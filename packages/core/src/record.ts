@@ -80,6 +80,7 @@ function statusOf(outcome: Outcome): number {
     case 'broken':
       return CORE_ERRORS.provider_error.status;
     case 'answered':
+    case 'replayed':
     case 'streamed':
       return 200;
   }

@@ -4,9 +4,10 @@ import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.ts';
 import type { Config } from './config/types.ts';
+import { createCallerLimits } from './http/caller-limits.ts';
 import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
-import { buildParts, type Parts } from './parts.ts';
+import { type Billing, buildParts, type Parts } from './parts.ts';
 import { requestLine, requestRow } from './record.ts';
 import { recoverJournal, releaseOrphans } from './settle/recover.ts';
 import { bindStages } from './stages.ts';
@@ -24,7 +25,7 @@ const CUT_OFF_MS = 5_000;
 const DELIVER_AT_END_MS = 5_000;
 const POLL_MS = 20;
 const ORPHANS_RETRY_MS = 5_000;
-const PRUNE_EVERY_MS = 3_600_000;
+const PRUNE_EVERY_MS = 60_000;
 /** Delivered rows stay as long as a vault's backup may be old. */
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
 const PRUNE_ROWS_MAX = 10_000;
@@ -86,6 +87,7 @@ function appOf(parts: Parts): FastifyInstance {
       bodyLimitBytes: config.server.bodyLimitBytes,
       free: billing === null,
       activity,
+      limits: createCallerLimits(config.server, nowMs),
       record: (outcome, call) => record(parts, outcome, call),
     },
     models: { ...auth, providers, createdSecs: Math.floor(nowMs() / 1000) },
@@ -127,25 +129,22 @@ function record(parts: Parts, outcome: Outcome, call: Call): void {
   }
 }
 
-/** Releases holds that only the vault knows of, once it answers; forgets what was delivered long ago. */
+/** Releases holds that only the vault knows of, once it answers; forgets what is long over. */
 function keepHouse(parts: Parts): () => void {
-  const { billing, journal, log, nowMs } = parts;
-  if (billing === null) return () => {};
+  const { billing, claimStore, journal, log, nowMs } = parts;
   let stopped = false;
   let retry: NodeJS.Timeout | null = null;
-  const sweep = async (): Promise<void> => {
+  const sweep = async (billing: Billing): Promise<void> => {
     const done = await releaseOrphans({ ...parts, ...billing }, billing.live);
-    if (!done && !stopped) retry = setTimeout(() => void sweep(), ORPHANS_RETRY_MS);
+    if (!done && !stopped) retry = setTimeout(() => void sweep(billing), ORPHANS_RETRY_MS);
   };
-  void sweep();
+  if (billing !== null) void sweep(billing);
   const prune = setInterval(() => {
     try {
       journal.prune(nowMs() - KEEP_DELIVERED_MS, PRUNE_ROWS_MAX);
+      claimStore.prune(nowMs());
     } catch (error) {
-      log.warn(
-        { err: error },
-        'delivered journal rows could not be removed; tried again in an hour',
-      );
+      log.warn({ err: error }, 'rows that are over could not be removed; tried again in a minute');
     }
   }, PRUNE_EVERY_MS);
   return () => {

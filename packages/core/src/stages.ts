@@ -3,6 +3,7 @@ import type { Refusal } from './errors.ts';
 import type { Call, Stages } from './lifecycle.ts';
 import type { ChatRequest } from './openai/chat-request.ts';
 import type { Billing, Parts } from './parts.ts';
+import { reserveClaimed } from './reserve/claimed.ts';
 import { freeHold, type Hold } from './reserve/hold.ts';
 import { isHold, reserve } from './reserve/reserve.ts';
 import { type Choice, choose } from './route/choose.ts';
@@ -14,6 +15,7 @@ export function bindStages(parts: Parts): Stages {
   return {
     nowMs,
     checkpoints: parts.checkpoints,
+    claims: parts.claims,
     choose: (request, prompt) =>
       choose({
         request,
@@ -26,10 +28,10 @@ export function bindStages(parts: Parts): Stages {
         availability: breakers,
         nowMs: nowMs(),
       }),
-    reserve: (request, choice, call) =>
+    reserve: (request, choice, call, claim) =>
       billing === null
         ? Promise.resolve(freeHold())
-        : reserveWith(parts, billing, request, choice, call),
+        : reserveWith(parts, billing, request, choice, call, claim.key),
     firstAnswer: (request, choice, hold, call) =>
       firstAnswer(
         {
@@ -60,33 +62,33 @@ async function reserveWith(
   request: ChatRequest,
   choice: Choice,
   call: Call,
+  key: string | null,
 ): Promise<Hold | Refusal> {
   const { caller, correlationId } = call;
   if (caller.kind !== 'agent') throw new Error('a billed request without an agent');
   const [{ offer, provider }] = choice.candidates;
-  const hold = await reserve(
-    {
-      ...billing,
-      journal: parts.journal,
-      nowMs: parts.nowMs,
-      newReservationId: () => parts.newId('reservation'),
-      pendingThreshold: billing.config.pendingThreshold,
+  const deps = {
+    ...billing,
+    journal: parts.journal,
+    nowMs: parts.nowMs,
+    newReservationId: () => parts.newId('reservation'),
+    pendingThreshold: billing.config.pendingThreshold,
+  };
+  const order = {
+    agentToken: caller.token,
+    agentId: caller.agentId,
+    correlationId,
+    requestedModel: request.model,
+    heldMsat: choice.ceilingMsat,
+    estimatedInputTokens: choice.estimatedInputTokens,
+    snapshot: {
+      provider: provider.name,
+      model: offer.model,
+      rates: offer.rates,
+      providerRates: offer.providerRates,
     },
-    {
-      agentToken: caller.token,
-      agentId: caller.agentId,
-      correlationId,
-      requestedModel: request.model,
-      heldMsat: choice.ceilingMsat,
-      estimatedInputTokens: choice.estimatedInputTokens,
-      snapshot: {
-        provider: provider.name,
-        model: offer.model,
-        rates: offer.rates,
-        providerRates: offer.providerRates,
-      },
-    },
-  );
+  };
+  const hold = await (key === null ? reserve(deps, order) : reserveClaimed(deps, order, key));
   if (!isHold(hold) && hold.code === 'invalid_api_key') billing.authenticator.forget(caller.token);
   return hold;
 }

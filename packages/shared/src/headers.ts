@@ -4,6 +4,10 @@ export const HEADERS = {
   policy: 'x-arbstr-policy',
   complexity: 'x-arbstr-complexity',
   comment: 'x-arbstr-comment',
+  /** The caller's replay key: draft-ietf-httpapi-idempotency-key-header. */
+  idempotencyKey: 'idempotency-key',
+  /** How often the OpenAI SDKs have sent this request before. */
+  sdkRetryCount: 'x-stainless-retry-count',
   // Both directions: 1–128 of [A-Za-z0-9._:-].
   requestId: 'x-request-id',
   // Core → vault.

@@ -64,6 +64,21 @@ function encode(ms: number, random: Uint8Array): string {
   return time + tail;
 }
 
+const ULID_BYTES = 16;
+
+/** An id that the first 16 of these bytes determine, for things that several processes must name alike. */
+export function idFromBytes(kind: IdKind, bytes: Uint8Array): string {
+  if (bytes.length < ULID_BYTES) throw new RangeError(`an id needs ${ULID_BYTES} bytes`);
+  let rest = 0n;
+  for (const byte of bytes.subarray(0, ULID_BYTES)) rest = (rest << 8n) | BigInt(byte);
+  let text = '';
+  for (let i = 0; i < TIME_CHARS + RANDOM_CHARS; i++) {
+    text = ALPHABET[Number(rest & 31n)]! + text;
+    rest >>= 5n;
+  }
+  return ID_PREFIXES[kind] + text;
+}
+
 const ULID_PATTERN = '[0-9A-HJKMNP-TV-Z]{26}';
 
 export function idSchema(kind: IdKind) {

@@ -18,6 +18,7 @@ export {
   createIdSource,
   ID_PREFIXES,
   type IdKind,
+  idFromBytes,
   idSchema,
 } from './ids.ts';
 export {

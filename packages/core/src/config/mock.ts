@@ -38,6 +38,8 @@ export function mockConfig(): Config {
       bodyLimitBytes: 20 * 1024 * 1024,
       drainMs: 30_000,
       clientStallMs: 60_000,
+      rateLimitRps: 0,
+      maxConcurrencyPerCaller: 64,
     },
     database: { path: './data/arbstr.db' },
     vault: null,

@@ -53,9 +53,10 @@ export function readServer(server: TableReader, literals: LiteralSecret[]): Serv
     bodyLimitBytes: Math.floor(megabytes * MEBIBYTE),
     drainMs: Math.round(drainSecs * 1000),
     clientStallMs: server.integer('client_stall_ms', stall) ?? 60_000,
+    rateLimitRps: server.number('rate_limit_rps', { min: 0, max: 1e6, unit: 'requests/s' }) ?? 0,
+    maxConcurrencyPerCaller:
+      server.integer('max_concurrency_per_caller', { min: 1, max: 1e6, unit: 'requests' }) ?? 64,
   };
-  server.later('rate_limit_rps', 0);
-  server.later('max_concurrency_per_caller');
   server.end();
   return config;
 }

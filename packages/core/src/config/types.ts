@@ -30,6 +30,10 @@ export interface ServerConfig {
   readonly drainMs: number;
   /** A client that takes nothing for so long is gone. */
   readonly clientStallMs: number;
+  /** Requests per second of one caller; 0 = no limit. */
+  readonly rateLimitRps: number;
+  /** Requests of one caller under way at once. */
+  readonly maxConcurrencyPerCaller: number;
 }
 
 export interface BreakerConfig {

@@ -1,7 +1,7 @@
 /** Response headers of every answer: what the upstream may say, and what core knows. Pure. */
-import { formatSats, HEADERS } from '@arbstr/shared';
+import { formatSats, HEADERS, msat } from '@arbstr/shared';
 import type { Facts } from '../outcome.ts';
-import type { AnswerHeaders, UpstreamHeaders } from '../ports.ts';
+import type { AnswerHeaders, KeptAnswer, UpstreamHeaders } from '../ports.ts';
 import type { FailedAttempt } from '../route/first-answer.ts';
 
 /** Everything else of the upstream's headers stays behind: cookies, lengths, hop-by-hop, organisation. */
@@ -41,6 +41,18 @@ export function factHeaders(facts: Facts, latencyMs: number): AnswerHeaders {
   if (balanceMsat !== null) headers[HEADERS.balanceSats] = formatSats(balanceMsat);
   if (facts.streaming) headers[HEADERS.streaming] = 'true';
   return headers;
+}
+
+/** Of an answer that is given again: as it was billed then, and no bill now. */
+export function keptHeaders(kept: KeptAnswer): AnswerHeaders {
+  return {
+    'content-type': kept.contentType ?? 'application/json',
+    [HEADERS.replayed]: 'true',
+    [HEADERS.provider]: kept.provider,
+    [HEADERS.model]: headerSafe(kept.model),
+    [HEADERS.tier]: kept.tier,
+    [HEADERS.costSats]: formatSats(msat(kept.costMsat)),
+  };
 }
 
 /** "2/alpha, 1/beta": failed attempts per provider, first seen first. */

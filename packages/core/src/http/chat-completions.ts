@@ -1,10 +1,12 @@
 import { HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../auth/caller.ts';
 import { refuse } from '../errors.ts';
 import { type Call, type Stages, serveChat } from '../lifecycle.ts';
 import type { Outcome } from '../outcome.ts';
-import { factHeaders, upstreamHeaders } from './answer-headers.ts';
+import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
 import { type AuthDeps, spender } from './authenticate.ts';
+import type { CallerLimits, Place } from './caller-limits.ts';
 import { createClientStream, endWithin } from './client-stream.ts';
 import { writeRefusal } from './hardening.ts';
 
@@ -14,6 +16,7 @@ export interface ChatRouteDeps extends AuthDeps {
   readonly bodyLimitBytes: number;
   readonly free: boolean;
   readonly activity: Activity;
+  readonly limits: CallerLimits;
   readonly record: (outcome: Outcome, call: Call) => void;
 }
 
@@ -47,19 +50,25 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
     if (activity.draining) return writeRefusal(reply, DRAINING);
     const call = createCall(deps, request, reply);
     activity.running++;
+    request.isServing = true;
     try {
       const outcome = await serveChat(deps.stages, call);
       deps.record(outcome, call);
       return answer(deps, reply, call, outcome);
     } finally {
       activity.running--;
+      request.place?.leave();
     }
   }
 
   /** Counts a request until its socket is done with it. */
-  function count(request: FastifyRequest, reply: FastifyReply): void {
+  function count(request: FastifyRequest, reply: FastifyReply, place: Place): void {
     // Gone already: no event would count it down again.
-    if (reply.raw.destroyed) return;
+    if (reply.raw.destroyed) {
+      place.leave();
+      return;
+    }
+    request.place = place;
     const announced = Number(request.headers['content-length'] ?? deps.bodyLimitBytes);
     const bytes = Math.min(announced, deps.bodyLimitBytes);
     activity.open++;
@@ -67,6 +76,8 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
     reply.raw.once('close', () => {
       activity.open--;
       activity.bodyBytes -= bytes;
+      // A caller that leaves may leave its request running; then that gives the place back.
+      if (!request.isServing) place.leave();
     });
   }
 
@@ -96,8 +107,10 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
         }
         const caller = await spender(deps, request);
         if (caller.kind === 'refused') return writeRefusal(reply, caller);
+        const place = deps.limits.enter(nameOf(caller, request));
+        if (place.kind === 'refused') return writeRefusal(reply, place);
         request.caller = caller;
-        count(request, reply);
+        count(request, reply, place);
         return undefined;
       },
       handler: handle,
@@ -117,6 +130,9 @@ function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: Fastify
     correlationId: request.id,
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     receivedAtMs,
+    route: request.url.replace(/^\/v1(?=\/)|\?.*$/g, ''),
+    idempotencyKey: textOf(request.headers[HEADERS.idempotencyKey]),
+    sdkRetry: countOf(request.headers[HEADERS.sdkRetryCount]),
     wantsComment: request.headers[HEADERS.comment]?.toString().toLowerCase() !== 'off',
     clientGone: gone.signal,
     openStream(upstream, facts) {
@@ -145,12 +161,19 @@ function answer(
       if (!reply.sent) reply.hijack();
       reply.raw.destroy();
       return reply;
+    case 'replayed': {
+      const { answer: kept } = outcome;
+      endWithin(reply.raw, deps.clientStallMs);
+      return reply
+        .code(200)
+        .headers({ ...keptHeaders(kept), [HEADERS.latencyMs]: String(latencyOf(deps, call)) })
+        .send(kept.bytes);
+    }
     case 'refused':
     case 'answered': {
-      const latencyMs = deps.stages.nowMs() - call.receivedAtMs;
       reply.headers({
         ...upstreamHeaders(outcome.upstream, deps.free),
-        ...factHeaders(outcome.facts, latencyMs),
+        ...factHeaders(outcome.facts, latencyOf(deps, call)),
       });
       if (outcome.kind === 'refused') return writeRefusal(reply, outcome.refusal);
       // It was parsed as a completion, whatever the provider called it; SDKs go by this header.
@@ -161,6 +184,20 @@ function answer(
       return reply.code(200).send(outcome.bytes);
     }
   }
+}
+
+/** Whose limits count: without any authentication the address stands for the caller. */
+const nameOf = (caller: Caller, request: FastifyRequest): string =>
+  caller.kind === 'agent' ? caller.agentId : caller.kind === 'operator' ? 'operator' : request.ip;
+
+const latencyOf = (deps: ChatRouteDeps, call: Call): number =>
+  deps.stages.nowMs() - call.receivedAtMs;
+
+const textOf = (header: string | string[] | undefined): string | null => header?.toString() ?? null;
+
+function countOf(header: string | string[] | undefined): number | null {
+  const text = textOf(header);
+  return text !== null && /^\d{1,4}$/.test(text) ? Number(text) : null;
 }
 
 export const idHeaders = (id: string): Record<string, string> => ({

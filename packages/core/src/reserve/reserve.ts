@@ -28,7 +28,7 @@ export async function reserve(deps: ReserveDeps, order: ReserveOrder): Promise<H
   const { agentToken, ...rest } = order;
   const intent: JournalIntent = { ...rest, reservationId, createdAtMs: deps.nowMs() };
   const [{ reply, uncertain }, journaled] = await Promise.all([
-    callVault(deps, intent, agentToken),
+    askVault(deps, intent, agentToken),
     deps.journal.intend(intent).then(
       () => null,
       (error: Error) => error,
@@ -37,13 +37,7 @@ export async function reserve(deps: ReserveDeps, order: ReserveOrder): Promise<H
   if (journaled !== null)
     return giveUp(deps, reservationId, false, storageRefusal(journaled.message), 'storage');
   if (reply.kind === 'ok' && reply.value.state === 'held') {
-    return vaultHold(deps, {
-      reservationId,
-      agentId: reply.value.agent_id,
-      correlationId: intent.correlationId,
-      heldMsat: intent.heldMsat,
-      balanceMsat: reply.value.remaining_balance_msats,
-    });
+    return holdOf(deps, intent, reply.value);
   }
   const nothingHeld = reply.kind === 'refused' && !uncertain;
   const why = reply.kind === 'refused' ? reply.code : reply.kind;
@@ -54,6 +48,16 @@ const isHold = (value: Hold | Refusal): value is Hold => !('kind' in value);
 
 export { isHold };
 
+export function holdOf(deps: ReserveDeps, intent: JournalIntent, answer: ReserveAnswer): Hold {
+  return vaultHold(deps, {
+    reservationId: intent.reservationId,
+    agentId: answer.agent_id,
+    correlationId: intent.correlationId,
+    heldMsat: intent.heldMsat,
+    balanceMsat: answer.remaining_balance_msats,
+  });
+}
+
 /** A second try where the first one failed this fast; a vault that hangs is not asked twice. */
 const RETRY_WITHIN_MS = 2_000;
 
@@ -61,7 +65,7 @@ const RETRY_WITHIN_MS = 2_000;
  * A reserve whose answer got lost is asked for once more, under the same id. `uncertain`: one of the
  * tries went unanswered and may still arrive at the vault, after the other was refused.
  */
-async function callVault(
+export async function askVault(
   { vault, nowMs }: ReserveDeps,
   intent: JournalIntent,
   agentToken: string,
@@ -82,7 +86,7 @@ async function callVault(
   return { reply: await vault.reserve(command), uncertain: true };
 }
 
-function refuseWhileBehind(deps: ReserveDeps): Refusal | null {
+export function refuseWhileBehind(deps: ReserveDeps): Refusal | null {
   if (deps.journal.trouble !== null) return storageRefusal(deps.journal.trouble);
   if (deps.deliveries.overdue < deps.pendingThreshold) return null;
   return refuse(
@@ -91,7 +95,7 @@ function refuseWhileBehind(deps: ReserveDeps): Refusal | null {
   );
 }
 
-const storageRefusal = (reason: string): Refusal =>
+export const storageRefusal = (reason: string): Refusal =>
   refuse(
     'storage_unavailable',
     `The journal cannot be written (${reason}), so nothing was dispatched or charged. The operator must free or repair the disk.`,
@@ -121,7 +125,7 @@ async function giveUp(
   return refusal;
 }
 
-function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Refusal {
+export function refusalOf(reply: VaultReply<ReserveAnswer>, intent: JournalIntent): Refusal {
   if (reply.kind !== 'refused') {
     return refuse(
       'vault_unavailable',

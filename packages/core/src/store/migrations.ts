@@ -53,6 +53,21 @@ const MIGRATIONS: readonly string[] = [
   create index requests_by_agent on requests (agent_id, seq);
   `,
   `alter table requests add column lost_msat integer not null default 0`,
+  `
+  create table claims (
+    owner text not null,
+    name text not null,
+    body_hash text not null,
+    cost_msat integer not null check (cost_msat >= 0),
+    facts text,
+    answer blob,
+    answer_bytes integer not null,
+    created_at_ms integer not null,
+    expires_at_ms integer not null,
+    primary key (owner, name)
+  ) strict;
+  create index claims_by_expiry on claims (expires_at_ms, answer_bytes);
+  `,
 ];
 
 export class NewerDatabaseError extends Error {

@@ -4,6 +4,7 @@ import {
   HEADERS,
   releaseAnswerSchema,
   reservationListSchema,
+  reservationSchema,
   reserveAnswerSchema,
   settleAnswerSchema,
   VAULT_ERRORS,
@@ -106,6 +107,8 @@ export function createVaultClient(options: VaultClientOptions): Vault {
         { reservation_id: reservationId, expires_in_secs: expiresInSecs },
         extendAnswerSchema,
       ),
+    reservation: (reservationId) =>
+      call('GET', `/internal/reservations/${reservationId}`, undefined, reservationSchema),
     heldReservations(cursor) {
       const query = new URLSearchParams({ core_id: options.coreId, state: 'held', limit: '100' });
       if (cursor !== null) query.set('cursor', cursor);

@@ -17,6 +17,8 @@ describe('what a file does not say', () => {
         bodyLimitBytes: 20_971_520,
         drainMs: 30_000,
         clientStallMs: 60_000,
+        rateLimitRps: 0,
+        maxConcurrencyPerCaller: 64,
       },
       database: { path: './data/arbstr.db' },
       vault: null,

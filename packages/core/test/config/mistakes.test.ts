@@ -324,14 +324,6 @@ max_sats_per_1k_output = 50
 describe('a key whose feature is still to come', () => {
   it.each([
     [
-      '[server]\nrate_limit_rps = 5',
-      '2: rate_limit_rps is not yet supported; remove it, or leave it at 0',
-    ],
-    [
-      '[server]\nmax_concurrency_per_caller = 64',
-      '2: max_concurrency_per_caller is not yet supported; remove it',
-    ],
-    [
       adding('auto_discover = true'),
       '6: auto_discover is not yet supported; remove it, or leave it at false',
     ],

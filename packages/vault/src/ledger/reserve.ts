@@ -122,7 +122,9 @@ function replay(
     known.agentNo === agent.no &&
     known.amount === command.amount &&
     known.correlationId === command.correlationId &&
-    known.model === command.model;
+    known.model === command.model &&
+    // Two cores that derive the same id must not both believe that the hold is theirs.
+    known.coreId === command.coreId;
   if (!same || known.balanceAfterHold === null) {
     return no(
       refuse(
