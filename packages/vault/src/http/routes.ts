@@ -3,13 +3,14 @@ import type { VaultParts } from './parts.ts';
 import { takeReplayKeys } from './replay-key.ts';
 import { agentRoutes } from './routes/agent.ts';
 import { billingRoutes } from './routes/billing.ts';
-import { depositRoutes, simulatedDepositRoutes } from './routes/deposits.ts';
+import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
 import { payoutRoutes } from './routes/payouts.ts';
 import { reservationRoutes } from './routes/reservations.ts';
+import { simulatedDepositRoutes } from './routes/simulated.ts';
 import { refuseTheUnknown } from './strict.ts';
 
 /** Every route, each group with its own authentication. */
