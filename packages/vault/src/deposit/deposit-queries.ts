@@ -1,5 +1,5 @@
 /** What is known of deposits: reads of committed rows. */
-import { and, desc, eq, lt, max } from 'drizzle-orm';
+import { and, desc, eq, isNotNull, lt, max, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { agents, deposits } from '../db/schema.ts';
 import type { Rail } from '../wallet/wallet.ts';
@@ -32,7 +32,7 @@ export function createDepositQueries(db: BetterSQLite3Database) {
       db
         .select({ last: max(deposits.receiptIndex) })
         .from(deposits)
-        .where(eq(deposits.rail, rail))
+        .where(and(eq(deposits.rail, rail), isNotNull(deposits.receiptIndex)))
         .get()?.last ?? 0,
 
     /** Ecash that was accepted and of which nobody knows yet what it gave. */
@@ -40,7 +40,8 @@ export function createDepositQueries(db: BetterSQLite3Database) {
       db
         .select()
         .from(deposits)
-        .where(and(eq(deposits.state, 'pending'), eq(deposits.type, 'cashu_token')))
+        // Literal, as in the index: a bound value would read every deposit there ever was.
+        .where(and(sql`${deposits.state} = 'pending'`, eq(deposits.type, 'cashu_token')))
         .limit(limit)
         .all(),
   };

@@ -1,6 +1,6 @@
 /** What is known of sellers and payouts: reads of committed rows. */
 import type { Msat } from '@arbstr/shared';
-import { and, desc, eq, gt, gte, inArray, isNotNull, lt, ne } from 'drizzle-orm';
+import { and, desc, eq, gt, gte, isNotNull, lt, ne, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { accounts, payouts, sellers } from '../db/schema.ts';
 import type { PayoutState } from './payout.ts';
@@ -65,7 +65,9 @@ export function createPayoutQueries(db: BetterSQLite3Database) {
       db
         .select()
         .from(payouts)
-        .where(inArray(payouts.state, ['held', 'in_flight']))
-        .all(),
+        // Literal, as in the index: bound values would read every payout there ever was.
+        .where(sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`)
+        .all()
+        .filter(({ state }) => state !== 'waiting'),
   };
 }
