@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { msat } from '@arbstr/shared';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
+import fc from 'fast-check';
 import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openReader } from '../../src/db/open.ts';
@@ -125,6 +126,34 @@ describe('what a seller is owed', () => {
     await settle(vault, vault.newReservationId(), 150_000_000, late);
     expect((await seller()).payable_msat).toBe(100_000_000);
     expect(books(vault.path).accounts['operator:loss']).toBe(-50_000_000);
+  });
+
+  test('and what the operator earns are together what was charged, whatever the bills', async () => {
+    await start();
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000_000_000 });
+    const bills = fc.record({
+      hold: fc.nat({ max: 5_000 }),
+      actual: fc.nat({ max: 10_000 }),
+      costOf: fc.option(fc.double({ min: 0, max: 1, noNaN: true })),
+      provider: fc.constantFrom('alpha', 'beta', undefined),
+    });
+    let charged = 0;
+    await fc.assert(
+      fc.asyncProperty(bills, async ({ hold, actual, costOf, provider }) => {
+        const before = (await seller()).payable_msat;
+        const cost = costOf === null ? undefined : Math.floor(actual * costOf);
+        const id = await held(vault, agent, hold);
+        const { body } = await settle(vault, id, actual, { provider, provider_cost_msats: cost });
+        charged += body.actual_msats;
+        const earned = (await seller()).payable_msat - before;
+        const { accounts } = books(vault.path);
+        expect(accounts['operator:revenue']! + accounts['provider:alpha:payable']!).toBe(charged);
+        expect(earned).toBe(
+          provider === 'alpha' ? Math.min(cost ?? body.actual_msats, body.actual_msats) : 0,
+        );
+      }),
+      { seed: 17, numRuns: 60 },
+    );
   });
 
   test('does not show in the history of who was charged', async () => {
