@@ -73,6 +73,9 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
     'The same key or reservation id was used with another content. Nothing was changed.',
   already_released: 'The hold was released and the agent has its money back.',
   already_settled: 'The reservation was charged, and cannot be released or extended.',
+  already_paid:
+    'This invoice is being paid or has been paid; `transaction_id` says by which payment, if it is yours.',
+  already_resolved: 'The approval has ended already; `status` says how.',
   already_settled_differently: 'Another bill was charged for this reservation; it stands.',
   too_many_tokens: 'The agent has as many usable tokens as it may have; revoke some.',
   expired: 'The hold has expired and the agent has its money back; it cannot be extended.',
@@ -85,6 +88,8 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   storage_unavailable:
     'The disk is full, read-only or failing. Nothing was changed; what was acknowledged is safe.',
   outcome_unknown: 'Whether it was applied is not known. Ask again with the same id.',
+  rail_frozen:
+    'Payments on this rail are stopped until the operator has looked at what it did; nothing was changed.',
   internal_error: 'A fault of arbstr; the command was undone.',
 };
 

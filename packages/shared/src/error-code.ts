@@ -21,6 +21,10 @@ export const VAULT_ERRORS = {
   idempotency_conflict: { status: 409, transient: false },
   already_released: { status: 409, transient: false },
   already_settled: { status: 409, transient: false },
+  /** This invoice is being paid or has been paid. */
+  already_paid: { status: 409, transient: false },
+  /** The approval has ended already. */
+  already_resolved: { status: 409, transient: false },
   already_settled_differently: { status: 409, transient: false },
   /** An agent has as many usable tokens as it may have. */
   too_many_tokens: { status: 409, transient: false },
@@ -44,6 +48,8 @@ export const VAULT_ERRORS = {
   storage_unavailable: { status: 503, transient: true },
   /** The commit's outcome is not known; ask again with the same id. */
   outcome_unknown: { status: 503, transient: true },
+  /** Payments on this rail are stopped until the operator has looked at it. */
+  rail_frozen: { status: 503, transient: true },
   internal_error: { status: 500, transient: true },
 } as const satisfies Record<string, { status: number; transient: boolean }>;
 

@@ -31,6 +31,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   await vault.keeper.start();
   vault.depositWatcher.start();
   vault.payoutRunner.start();
+  vault.runner.start();
   const address = await listen(vault, config.host, config.port);
   log.info({ address, database: config.databasePath }, 'vault is serving');
 }

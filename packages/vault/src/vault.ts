@@ -19,6 +19,8 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { createPaymentQueries } from './payment/payment-queries.ts';
+import { PAYMENT_TIMING, PaymentRunner, type PaymentTiming } from './payment/runner.ts';
 import { createPayoutQueries } from './payout/payout-queries.ts';
 import { PayoutRunner } from './payout/runner.ts';
 import { directTarget } from './payout/target.ts';
@@ -38,6 +40,8 @@ export interface VaultDeps {
   readonly requestLog: Logger;
   /** Ends the process; see LedgerEngine. */
   readonly exit: (code: number) => void;
+  /** By default those of the runner; tests are less patient. */
+  readonly paymentTiming?: PaymentTiming;
 }
 
 export interface Vault {
@@ -48,6 +52,7 @@ export interface Vault {
   readonly receiver: Receiver;
   readonly depositWatcher: DepositWatcher;
   readonly payoutRunner: PayoutRunner;
+  readonly runner: PaymentRunner;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -78,6 +83,9 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const keeper = new Keeper({ engine, time, log });
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
+    const payments = createPaymentQueries(reader);
+    const timing = deps.paymentTiming ?? PAYMENT_TIMING;
+    const runner = new PaymentRunner({ engine, wallet, payments, time, log, timing });
     const db = drizzle(reader);
     const deposits = createDepositQueries(db);
     const payouts = createPayoutQueries(db);
@@ -104,6 +112,8 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       depositWatcher,
       payouts,
       payoutRunner,
+      payments,
+      runner,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -122,9 +132,11 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       receiver: wallet,
       depositWatcher,
       payoutRunner,
+      runner,
       writer,
       async close() {
         await app.close();
+        await runner.stop();
         await keeper.stop();
         await depositWatcher.stop();
         await payoutRunner.stop();

@@ -76,7 +76,7 @@ export function readableAgentId(reader: Reader, id: string): string {
   throw new VaultError('not_found', 'no such agent');
 }
 
-function bearerOf(request: FastifyRequest): string | null {
+export function bearerOf(request: FastifyRequest): string | null {
   const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
   return match?.[1] ?? null;
 }

@@ -6,6 +6,8 @@ import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
 import type { DepositWatcher } from '../deposit/watcher.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
+import type { PaymentQueries } from '../payment/payment-queries.ts';
+import type { PaymentRunner } from '../payment/runner.ts';
 import type { PayoutQueries } from '../payout/payout-queries.ts';
 import type { PayoutRunner } from '../payout/runner.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
@@ -27,6 +29,8 @@ export interface VaultParts {
   readonly payouts: PayoutQueries;
   readonly payoutRunner: Pick<PayoutRunner, 'tick'>;
   readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
+  readonly payments: PaymentQueries;
+  readonly runner: PaymentRunner;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;

@@ -2,12 +2,14 @@ import type { App } from './app-type.ts';
 import type { VaultParts } from './parts.ts';
 import { takeReplayKeys } from './replay-key.ts';
 import { agentRoutes } from './routes/agent.ts';
+import { agentApprovalRoutes, operatorApprovalRoutes } from './routes/approvals.ts';
 import { billingRoutes } from './routes/billing.ts';
 import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
+import { paymentRoutes } from './routes/payments.ts';
 import { payoutRoutes } from './routes/payouts.ts';
 import { reservationRoutes } from './routes/reservations.ts';
 import { simulatedDepositRoutes } from './routes/simulated.ts';
@@ -23,8 +25,11 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorAgentRoutes, parts);
   await app.register(operatorPolicyRoutes, parts);
   await app.register(operatorTokenRoutes, parts);
+  await app.register(operatorApprovalRoutes, parts);
   await app.register(agentRoutes, parts);
   await app.register(depositRoutes, parts);
   await app.register(simulatedDepositRoutes, parts);
   await app.register(payoutRoutes, parts);
+  await app.register(agentApprovalRoutes, parts);
+  await app.register(paymentRoutes, parts);
 }

@@ -21,6 +21,10 @@ export const SHARED_ACCOUNTS = {
   loss: { id: 3, name: 'operator:loss', normal: 'debit' },
   /** What the operator took back from agents. */
   equity: { id: -1, name: 'operator:equity', normal: 'credit' },
+  /** What payments on this rail have cost in fees; the rail holds that much less. */
+  feesSimulated: { id: -2, name: 'fees:simulated', normal: 'credit' },
+  /** Between two agents, inside one tx; empty before and after. */
+  transit: { id: -3, name: 'transit:internal', normal: 'credit' },
 } as const;
 
 export const payableName = (seller: string): string => `provider:${seller}:payable`;

@@ -4,6 +4,7 @@
  */
 import type { AgentScope, Msat } from '@arbstr/shared';
 import type { EcashSource, InvoiceSource } from '../deposit/deposit.ts';
+import type { Destination, PaymentKind } from '../payment/payment.ts';
 import type { PolicyChange } from '../policy/spend-policy.ts';
 import type { Usage } from '../reservation/reservation.ts';
 import type { Failed, PaymentTarget, Rail, Succeeded } from '../wallet/wallet.ts';
@@ -209,6 +210,65 @@ export interface Expire {
   readonly holdsMax: number;
 }
 
+/** Pays somebody outside, or another agent. Everything about the destination was checked before. */
+export interface Pay extends AskedCommand {
+  readonly kind: 'pay';
+  readonly mode: PaymentKind;
+  readonly tokenHash: string;
+  readonly transactionId: string;
+  /** Used where a human has to be asked. */
+  readonly approvalId: string;
+  readonly destination: Destination;
+  /** Every name under which an allow-list may know the destination. */
+  readonly destinationNames: readonly string[];
+  readonly amount: Msat;
+  /** Null: what the policy allows. */
+  readonly maxFeeAsked: Msat | null;
+  /** The wallet's own, see `Wallet.feeBoundMsat`. */
+  readonly feeBound: Msat | null;
+  readonly purpose: string;
+  readonly rail: Rail;
+}
+
+export interface SendPayment {
+  readonly kind: 'send_payment';
+  readonly paymentId: string;
+  readonly walletIdentity: string;
+}
+
+export interface SeePayment {
+  readonly kind: 'see_payment';
+  readonly paymentId: string;
+}
+
+export interface EndPayment {
+  readonly kind: 'end_payment';
+  readonly paymentId: string;
+  readonly result: Succeeded | Failed;
+}
+
+interface Resolve extends AskedCommand {
+  readonly approvalId: string;
+  readonly reason: string | null;
+}
+export interface Approve extends Resolve {
+  readonly kind: 'approve';
+}
+export interface Deny extends Resolve {
+  readonly kind: 'deny';
+}
+
+/** Ends approvals that are due, a bounded number at once. */
+export interface TimeOutApprovals {
+  readonly kind: 'time_out_approvals';
+  readonly approvalsMax: number;
+}
+
+export interface ThawRail extends AskedCommand {
+  readonly kind: 'thaw_rail';
+  readonly rail: Rail;
+}
+
 /** Gives every open hold more time, because the vault itself could not be reached. */
 export interface Prolong {
   readonly kind: 'prolong';
@@ -241,6 +301,14 @@ export type Command =
   | SendPayout
   | SeePayout
   | EndPayout
+  | Pay
+  | SendPayment
+  | SeePayment
+  | EndPayment
+  | Approve
+  | Deny
+  | TimeOutApprovals
+  | ThawRail
   | Reserve
   | Settle
   | Release

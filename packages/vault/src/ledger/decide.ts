@@ -3,6 +3,7 @@
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
 import { createAgent, credit, setPolicy } from './agents.ts';
+import { approve, deny, timeOutApprovals } from './approve.ts';
 import type { Command } from './command.ts';
 import {
   creditReceipt,
@@ -15,7 +16,10 @@ import type { Decision } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
+import { pay } from './pay.ts';
+import { endPayment, seePayment, sendPayment } from './payment-end.ts';
 import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './payouts.ts';
+import { thawRail } from './rail.ts';
 import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
@@ -56,6 +60,22 @@ function decideNew(
       return prolong(view, command);
     case 'heartbeat':
       return heartbeat(command, now);
+    case 'pay':
+      return pay(view, command, now);
+    case 'send_payment':
+      return sendPayment(view, command, now);
+    case 'see_payment':
+      return seePayment(view, command);
+    case 'end_payment':
+      return endPayment(view, command, now);
+    case 'approve':
+      return approve(view, command, now);
+    case 'deny':
+      return deny(view, command, now);
+    case 'time_out_approvals':
+      return timeOutApprovals(view, command, now);
+    case 'thaw_rail':
+      return thawRail(view, command);
     case 'create_agent':
       return createAgent(view, command, now);
     case 'disable_agent':

@@ -2,9 +2,11 @@
  * What a decision changes, as data. The store applies the effects of one command in order; an audit effect seals the transfers that came before it.
  */
 import type { AgentScope } from '@arbstr/shared';
+import type { PendingApproval, ResolvedApproval } from '../approval/approval.ts';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';
 import type { Deposit, DepositState, PendingDeposit } from '../deposit/deposit.ts';
 import type { Refusal } from '../errors.ts';
+import type { Payment, PaymentState } from '../payment/payment.ts';
 import type { Payout, PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type {
@@ -13,6 +15,7 @@ import type {
   StoredReservation,
 } from '../reservation/reservation.ts';
 import type { ReplayKey } from './command.ts';
+import type { RailState } from './view.ts';
 
 export type TransferKind =
   | 'credit'
@@ -28,7 +31,10 @@ export type TransferKind =
   | 'charge'
   | 'refund'
   | 'late_charge'
-  | 'loss';
+  | 'loss'
+  | 'payment'
+  | 'fee'
+  | 'overcharge';
 
 export interface Transfer {
   readonly effect: 'transfer';
@@ -137,6 +143,40 @@ export interface ChangePayout {
   readonly payout: Payout;
 }
 
+export interface InsertPayment {
+  readonly effect: 'insert_payment';
+  readonly payment: Payment;
+}
+
+export interface ChangePayment {
+  readonly effect: 'change_payment';
+  /** The state that the row must still be in. */
+  readonly from: PaymentState;
+  readonly payment: Payment;
+}
+
+export interface InsertApproval {
+  readonly effect: 'insert_approval';
+  readonly approval: PendingApproval;
+}
+
+export interface ResolveApproval {
+  readonly effect: 'resolve_approval';
+  readonly approval: ResolvedApproval;
+}
+
+export interface SetRail {
+  readonly effect: 'set_rail';
+  readonly rail: RailState;
+}
+
+export type PaymentEffect =
+  | InsertPayment
+  | ChangePayment
+  | InsertApproval
+  | ResolveApproval
+  | SetRail;
+
 export interface Spend {
   readonly effect: 'spend';
   readonly agentNo: number;
@@ -191,6 +231,7 @@ export type Effect =
   | PutSeller
   | InsertPayout
   | ChangePayout
+  | PaymentEffect
   | Spend
   | BalanceAlert
   | RememberAnswer

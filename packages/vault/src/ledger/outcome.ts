@@ -1,6 +1,8 @@
 /** What each command answers. A refusal is the same for all of them. */
 import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
+import type { ResolvedApproval } from '../approval/approval.ts';
 import type { Refusal } from '../errors.ts';
+import type { EndedPayment, InFlightPayment, PaymentState } from '../payment/payment.ts';
 import type { PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Rail } from '../wallet/wallet.ts';
@@ -118,7 +120,61 @@ export interface Alive {
   ledgerMs: number;
 }
 
+export interface PaymentAccepted {
+  transactionId: string;
+  /** As decided; a replayed answer says what it was then. */
+  state: PaymentState;
+  amount: Msat;
+  approvalId: string | null;
+  /** Of the approval, Unix ms. */
+  expiresAt: number | null;
+}
+
+export interface PaymentSent {
+  payment: InFlightPayment;
+}
+
+export interface PaymentSeen {
+  seen: boolean;
+}
+
+export interface PaymentEnded {
+  state: EndedPayment['state'];
+  /** False where it had ended before. */
+  applied: boolean;
+  /** It had ended before, and otherwise. */
+  contradicted: boolean;
+  /** What the wallet took above what was allowed; the rail is frozen then. */
+  excess: Msat;
+}
+
+export interface ApprovalResolved {
+  approvalId: string;
+  status: ResolvedApproval['status'];
+  transactionId: string;
+  agentId: string;
+  amount: Msat;
+  paymentState: PaymentState;
+}
+
+export interface ApprovalsTimedOut {
+  /** Approval ids. */
+  timedOut: string[];
+}
+
+export interface RailThawed {
+  rail: string;
+}
+
 export interface OutcomeByKind {
+  pay: PaymentAccepted;
+  send_payment: PaymentSent;
+  see_payment: PaymentSeen;
+  end_payment: PaymentEnded;
+  approve: ApprovalResolved;
+  deny: ApprovalResolved;
+  time_out_approvals: ApprovalsTimedOut;
+  thaw_rail: RailThawed;
   create_agent: AgentCreated;
   disable_agent: AgentDisabled;
   issue_token: TokenIssued;

@@ -157,7 +157,7 @@ const no = (refusal: Refusal): Decision<ReserveAnswer> => ({
   effects: NO_EFFECTS,
 });
 
-const invalidToken = (): Refusal =>
+export const invalidToken = (): Refusal =>
   refuse('invalid_token', 'unknown, expired or revoked agent token');
 
 export const agentDisabled = (agentId: string): Refusal =>

@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
 import { prepareDepositStatements } from './deposit-rows.ts';
+import { preparePaymentStatements } from './payment-rows.ts';
 import { preparePayoutStatements } from './payout-rows.ts';
 import type { ReservationRow, TokenRow } from './rows.ts';
 
@@ -23,6 +24,7 @@ export function prepareStatements(db: Database) {
   return {
     ...prepareDepositStatements(db),
     ...preparePayoutStatements(db),
+    ...preparePaymentStatements(db),
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),

@@ -6,6 +6,7 @@
  * changed in memory and written once, before COMMIT.
  */
 import type { Database } from 'better-sqlite3';
+import type { PendingApproval } from '../approval/approval.ts';
 import type { Seal } from '../audit/seal.ts';
 import type { OpenPayout } from '../payout/payout.ts';
 import { policyRow } from '../policy/policy-fields.ts';
@@ -22,8 +23,11 @@ import {
   SHARED_ACCOUNTS,
 } from './account.ts';
 import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
+import { changedOne } from './changed-one.ts';
 import { type DepositRow, depositOf, depositRow } from './deposit-rows.ts';
 import type { Audit, Effect, PutSeller, Spend, Transfer } from './effect.ts';
+import { approvalOf, paymentOf } from './payment-rows.ts';
+import { applyPaymentEffect, railOf } from './payment-store.ts';
 import { payoutOf, payoutRow, type SellerRow } from './payout-rows.ts';
 import { reservationOf, tokenOf } from './rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
@@ -188,6 +192,13 @@ export class LedgerStore {
           this.#cache.forgotAnswers();
         }
         return;
+      case 'insert_payment':
+      case 'change_payment':
+      case 'insert_approval':
+      case 'resolve_approval':
+      case 'set_rail':
+        applyPaymentEffect(sql, effect);
+        return;
       case 'beat':
         return;
     }
@@ -311,6 +322,12 @@ export class LedgerStore {
       get railSimulated() {
         return cache.account(SHARED_ACCOUNTS.railSimulated.id);
       },
+      get feesSimulated() {
+        return cache.account(SHARED_ACCOUNTS.feesSimulated.id);
+      },
+      get transit() {
+        return cache.account(SHARED_ACCOUNTS.transit.id);
+      },
       token: (hash) => cache.token(hash),
       tokensOf: (agentNo) => sql.selectTokens.all(agentNo).map(tokenOf),
       agent: (no) => cache.agent(no),
@@ -341,6 +358,24 @@ export class LedgerStore {
       },
       paidOutSince: (ms) => sql.sumPayouts.get(ms)?.msat ?? 0,
       lastPayoutFailure: (seller) => sql.selectLastFailure.get(seller)?.at ?? null,
+      payment: (id) => {
+        const row = sql.selectPayment.get(id);
+        return row && paymentOf(row);
+      },
+      paymentByHash: (paymentHash) => {
+        const row = sql.selectPaymentByHash.get(paymentHash);
+        return row && paymentOf(row);
+      },
+      approval: (id) => {
+        const row = sql.selectApproval.get(id);
+        return row && approvalOf(row);
+      },
+      dueApprovals: (nowMs, max) =>
+        sql.selectDueApprovals.all(nowMs, max).map((row) => approvalOf(row) as PendingApproval),
+      rail: (name) => {
+        const row = sql.selectRail.get(name);
+        return row && railOf(row);
+      },
       rememberedAnswer: (key) => sql.selectAnswer.get(key),
       rememberedAnswers: (principal) => cache.answers(principal),
       nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,
@@ -354,9 +389,4 @@ function billColumns(r: EndedReservation) {
   return 'charged' in r
     ? ([r.asked, r.charged, r.balanceAfterEnd, JSON.stringify(r.usage)] as const)
     : ([null, null, null, null] as const);
-}
-
-/** A conditional write that hit nothing means that memory and disk disagree. */
-function changedOne(result: { changes: number }): void {
-  if (result.changes !== 1) throw new Error(`expected to change 1 row, changed ${result.changes}`);
 }

@@ -1,6 +1,8 @@
 /** What the ledger's decisions may look at. Reads only; the store answers from cache or disk. */
 import type { AgentScope } from '@arbstr/shared';
+import type { Approval, PendingApproval } from '../approval/approval.ts';
 import type { Deposit } from '../deposit/deposit.ts';
+import type { Payment } from '../payment/payment.ts';
 import type { OpenPayout, Payout, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
@@ -44,12 +46,21 @@ export interface RememberedAnswer {
   readonly answer: string;
 }
 
+export interface RailState {
+  readonly name: string;
+  /** Null: payments run. */
+  readonly frozenAt: number | null;
+  readonly reason: string | null;
+}
+
 export interface LedgerView {
   readonly epoch: string;
   readonly revenue: Account;
   readonly loss: Account;
   readonly equity: Account;
   readonly railSimulated: Account;
+  readonly feesSimulated: Account;
+  readonly transit: Account;
   token(hash: string): AgentToken | undefined;
   /** All of an agent's, in the order in which they were made. */
   tokensOf(agentNo: number): AgentToken[];
@@ -78,6 +89,13 @@ export interface LedgerView {
   /** What went or is going out to all sellers, with fees, msat. */
   paidOutSince(ms: number): number;
   lastPayoutFailure(seller: string): number | null;
+  payment(id: string): Payment | undefined;
+  /** The one payment of this hash that has not failed. */
+  paymentByHash(paymentHash: string): Payment | undefined;
+  approval(id: string): Approval | undefined;
+  /** Pending ones whose time is up at `nowMs`, oldest first. */
+  dueApprovals(nowMs: number, max: number): PendingApproval[];
+  rail(name: string): RailState | undefined;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
   /** How many keys of this principal are stored. */
   rememberedAnswers(principal: string): number;

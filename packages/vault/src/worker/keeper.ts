@@ -4,7 +4,7 @@
  * write: its own absence must end nobody's hold.
  *
  *   tick: away too long or disk failing? ▸ prolong ▸ heartbeat where nothing was written lately ▸
- *         expire what is due, batch after batch
+ *         expire what is due, batch after batch ▸ end approvals that nobody gave in time
  */
 import type { Logger } from 'pino';
 import { isRefusal, StartError } from '../errors.ts';
@@ -21,6 +21,8 @@ const AWAY_MS = 10_000;
 export const GRACE_MS = 60_000;
 /** Holds in one transaction; the rest follows at once in the next. */
 const EXPIRE_BATCH_MAX = 256;
+/** Approvals in one transaction. */
+const TIME_OUT_BATCH_MAX = 256;
 const FORGET_EVERY_MS = 60_000;
 const FORGET_MAX = 1_000;
 
@@ -76,6 +78,7 @@ export class Keeper {
     this.#lastGoodMs = time.now();
     if (!(await this.#heartbeat())) return;
     await this.#expire();
+    await this.#timeOutApprovals();
   }
 
   async #prolong(awayMs: number): Promise<boolean> {
@@ -117,6 +120,22 @@ export class Keeper {
         'holds expired without a bill; the money is back with the agents',
       );
       if (outcome.expired.length < EXPIRE_BATCH_MAX) return;
+    }
+  }
+
+  async #timeOutApprovals(): Promise<void> {
+    const { engine, log } = this.#deps;
+    for (;;) {
+      const outcome = await engine.execute({
+        kind: 'time_out_approvals',
+        approvalsMax: TIME_OUT_BATCH_MAX,
+      });
+      if (isRefusal(outcome) || outcome.timedOut.length === 0) return;
+      log.warn(
+        { approvals: outcome.timedOut.length, approval_ids: outcome.timedOut.slice(0, 20) },
+        'nobody decided in time; the money is back with the agents',
+      );
+      if (outcome.timedOut.length < TIME_OUT_BATCH_MAX) return;
     }
   }
 }

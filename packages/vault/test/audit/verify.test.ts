@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { msat } from '@arbstr/shared';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
   asOperator,
   closeVaults,
@@ -110,6 +111,43 @@ async function makePayouts(vault: TestVault, agent: TestAgent): Promise<void> {
   await earn('paid');
 }
 
+/** Payments in every state, by every way into it. */
+async function makePayments(vault: TestVault): Promise<void> {
+  const payer = await fundedAgent(vault, {
+    policy: { max_transaction_msat: 5_000, approval_timeout_ms: 20_000 },
+  });
+  const payee = await fundedAgent(vault, { amount: 0 });
+  const inside = { destination_type: 'internal', destination: payee.id };
+  const ended = async (how: 'approve' | 'deny', over: object = {}) => {
+    const { body } = await pay(vault, payer, { amount_msat: 9_000, ...over });
+    await asOperator(vault, 'POST', `/operator/approvals/${body.approval_id}/${how}`, {
+      reason: 'so it is',
+    });
+  };
+  await payInvoice(vault, payer, invoice(1_500), { max_fee_msat: 50 });
+  await pay(vault, payer, { destination_type: 'cashu_token', destination: 'for ann' });
+  await pay(vault, payer, inside);
+  await pay(vault, payer, { amount_msat: 2_000_000 });
+  await pay(vault, payer, { destination: 'refused@pay.example' });
+  await ended('approve');
+  await ended('approve', inside);
+  await ended('deny');
+  await pay(vault, payer, { amount_msat: 9_000 });
+  await pass(vault, 21_000);
+  await pay(vault, payer, { amount_msat: 9_000 });
+  await pay(vault, payer, { destination: 'slow@pay.example' });
+  await pass(vault, 4_000);
+  await vault.runner.tick();
+  await pay(vault, payer, { destination: 'greedy@pay.example' });
+}
+
+const RULES = [
+  { match: 'refused@', fault: 'fail' },
+  { match: 'slow@', fault: 'pending' },
+  { match: 'greedy@', fault: 'overcharge' },
+  { match: '', fee_msat: 7 },
+];
+
 /** A ledger in which every table has rows, and reservations are in every state. */
 async function populate(vault: TestVault): Promise<void> {
   const agent = await fundedAgent(vault, { policy: { daily_limit_msat: 900_000 } });
@@ -162,8 +200,14 @@ async function populate(vault: TestVault): Promise<void> {
 
 beforeAll(async () => {
   folder = temporaryFolder();
-  const vault = await openVault({ auditKey: null });
-  await populate(vault);
+  const well = await openVault({ auditKey: null });
+  await populate(well);
+  await well.close();
+  const script = walletScript();
+  script.misbehave(...RULES);
+  const { path, clock } = well;
+  const vault = await openVault({ auditKey: null, path, clock, walletScript: script.path });
+  await makePayments(vault);
   await vault.close();
   healthy = vault.path;
 });
@@ -225,7 +269,7 @@ function otherValue(column: Column, value: Cell): Cell {
 test('a healthy ledger has no findings', () => {
   const report = verifyFile(healthy);
   expect(report.findings).toEqual([]);
-  expect(report.counts).toMatchObject({ agents: 2 });
+  expect(report.counts).toMatchObject({ agents: 4 });
 });
 
 test('every table of the ledger has rows here', () => {

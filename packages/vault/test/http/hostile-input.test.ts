@@ -66,6 +66,22 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
     payout_destination: 'seller@example.com',
     payout_threshold_msat: 1,
   }),
+  'post /agents/{id}/pay': () => ({
+    amount_msat: 1,
+    destination_type: 'lightning_address',
+    destination: 'ann@pay.example',
+    purpose: 'x',
+    preferred_rail: 'lightning',
+    max_fee_msat: 1,
+    asset: 'BTC_simulated',
+  }),
+  'post /agents/{id}/withdrawals': () => ({
+    destination: 'ann@pay.example',
+    amount_msat: 1,
+    max_fee_msat: 1,
+  }),
+  'post /operator/approvals/{approval_id}/approve': () => ({ reason: 'x' }),
+  'post /operator/approvals/{approval_id}/deny': () => ({ reason: 'x' }),
   'post /agents/{id}/debit': () => ({ amount_msat: 1, reason: 'x' }),
   'post /agents/{id}/tokens': () => ({
     scopes: ['read'],
@@ -118,11 +134,20 @@ const pathOf = ({ path }: Operation): string =>
     .replace('{token_id}', 'tok_01JABCDEFGHJKMNPQRSTVWXYZ0')
     .replaceAll(/\{\w+\}/g, 'x');
 
+/** Only an agent pays; everything else the operator may try. */
+const authOf = ({ name }: Operation) =>
+  /(pay|withdrawals)$/.test(name) && name.startsWith('post /agents/')
+    ? { authorization: `Bearer ${agent.token}` }
+    : AUTH;
+
 const send = (operation: Operation, url: string, body?: unknown) =>
   call(vault, {
     method: operation.method,
     url,
-    headers: { ...AUTH, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+    headers: {
+      ...authOf(operation),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
     ...(body === undefined ? {} : { payload: JSON.stringify(body) }),
   });
 
@@ -167,7 +192,7 @@ test.each(
     const answer = await call(vault, {
       method: operation.method,
       url: pathOf(operation),
-      headers: { ...AUTH, 'content-type': 'application/json' },
+      headers: { ...authOf(operation), 'content-type': 'application/json' },
       payload,
     });
     const { status, body } = answer;

@@ -220,6 +220,8 @@ test('money is on nobody’s account but where it was put', async () => {
     'operator:revenue': 120,
     'operator:loss': 0,
     'operator:equity': 0,
+    'fees:simulated': 0,
+    'transit:internal': 0,
     [`agent:${agent.id}:available`]: 780,
     [`agent:${agent.id}:held`]: 0,
   });

@@ -12,6 +12,7 @@ import { verifyLedger } from '../../src/audit/verify/verify.ts';
 import type { VaultConfig } from '../../src/config/config.ts';
 import { openReader } from '../../src/db/open.ts';
 import type { Logs } from '../../src/log.ts';
+import type { PaymentTiming } from '../../src/payment/runner.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-tests-0123456789';
@@ -64,6 +65,7 @@ export interface TestVaultOptions {
   readonly logs?: Logs;
   /** Faults of the simulated wallet; see `wallet/simulated/fault.ts`. */
   readonly walletScript?: string;
+  readonly paymentTiming?: PaymentTiming;
 }
 
 const silent = pino({ level: 'silent' });
@@ -90,6 +92,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     randomBytes,
     ...(options.logs ?? { log: silent, requestLog: silent }),
     exit: (code) => exits.push(code),
+    ...(options.paymentTiming === undefined ? {} : { paymentTiming: options.paymentTiming }),
   });
   if (options.start !== false) await vault.keeper.tick();
   const newId = createIdSource(clock.now, randomBytes);

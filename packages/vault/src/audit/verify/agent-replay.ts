@@ -9,6 +9,7 @@ import type { Fact } from './chain.ts';
 import { DepositReplay } from './deposit-replay.ts';
 import { FactsError, integer, optionalInteger, optionalList, text } from './facts.ts';
 import type { Row } from './lookups.ts';
+import { PaymentReplay } from './payment-replay.ts';
 import { checkRemembered } from './remembered.ts';
 import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
@@ -27,6 +28,7 @@ export class AgentReplay {
   readonly #spend = new SpendReplay();
   readonly #reservations: ReservationReplay;
   readonly #deposits: DepositReplay;
+  readonly #payments: PaymentReplay;
   readonly #tokens: TokenReplay;
   #registered: Row | null = null;
   #alertedAt: number | null = null;
@@ -39,6 +41,7 @@ export class AgentReplay {
     this.#tokens = new TokenReplay(deps, no);
     this.#deposits = new DepositReplay(deps, no, this.#books);
     this.#reservations = new ReservationReplay(deps, no, this.#books, this.#spend);
+    this.#payments = new PaymentReplay(deps, no, this.#books, this.#spend);
   }
 
   apply(fact: Fact): void {
@@ -69,6 +72,7 @@ export class AgentReplay {
     this.#tokens.finish();
     this.#reservations.finish();
     this.#deposits.finish();
+    this.#payments.finish();
     this.#spend.finish(this.#deps, this.#no, this.#name);
   }
 
@@ -113,6 +117,42 @@ export class AgentReplay {
       case 'BALANCE_ALERT':
         this.#alertedAt = fact.at;
         this.#books.checkBalance(fact, what);
+        return;
+      case 'PAYMENT_DENIED':
+        this.#payments.denied(fact, what);
+        return;
+      case 'PAYMENT_HELD':
+        this.#payments.held(fact, what, 'held');
+        return;
+      case 'PAYMENT_SENT':
+        this.#payments.sent(fact, what);
+        return;
+      case 'PAYMENT_SEEN':
+        this.#payments.seen(fact, what);
+        return;
+      case 'PAYMENT_SETTLED':
+        this.#payments.settled(fact, what);
+        return;
+      case 'PAYMENT_FAILED':
+        this.#payments.failed(fact, what);
+        return;
+      case 'PAYMENT_MOVED':
+        this.#payments.moved(fact, what);
+        return;
+      case 'PAYMENT_RECEIVED':
+        this.#payments.received(fact, what);
+        return;
+      case 'APPROVAL_REQUESTED':
+        this.#payments.asked(fact, what);
+        return;
+      case 'APPROVAL_GRANTED':
+        this.#payments.granted(fact, what);
+        return;
+      case 'APPROVAL_DENIED':
+        this.#payments.refused(fact, what, 'denied');
+        return;
+      case 'APPROVAL_TIMEOUT':
+        this.#payments.refused(fact, what, 'timed_out');
         return;
       case 'RESERVATION_HELD':
         this.#reservations.hold(fact, what);

@@ -36,6 +36,10 @@ export function checkBooks(db: Database, report: Report): void {
   for (const id of sums.keys()) {
     if (!known.has(id)) report.add(`account ${id}: has transfers, but no row`);
   }
+  const transit = SHARED_ACCOUNTS.transit.id;
+  if ((sums.get(transit) ?? 0n) !== 0n) {
+    report.add(`account ${SHARED_ACCOUNTS.transit.name}: a payment between agents is half done`);
+  }
   if (total !== 0n) report.add(`books: all accounts together are ${total} msat instead of 0`);
 }
 

@@ -14,6 +14,7 @@ export class LedgerReplay {
   readonly #report: Report;
   readonly #totals: Totals;
   readonly #meta: ReadonlyMap<string, string>;
+  readonly #rails = new Map<string, Row>();
   #created = false;
 
   constructor(deps: ReplayDeps, meta: ReadonlyMap<string, string>) {
@@ -30,6 +31,8 @@ export class LedgerReplay {
     try {
       if (action === 'LEDGER_CREATED') this.#checkMeta(facts);
       else if (action === 'RESERVATION_FORBIDDEN') this.#checkTombstone(facts, at);
+      else if (action === 'RAIL_FROZEN') this.#setRail(facts, at, text(facts, 'reason'));
+      else if (action === 'RAIL_THAWED') this.#setRail(facts, null, null);
       else if (action !== 'ANSWER_REMEMBERED' && !this.#deps.sellers.apply(fact, what)) {
         this.#report.add(`${what} is not an action of the ledger`);
       }
@@ -42,6 +45,14 @@ export class LedgerReplay {
 
   finish(): void {
     if (!this.#created) this.#report.add('ledger: its audit chain does not say how it began');
+    this.#totals.rails += this.#rails.size;
+    for (const [name, expected] of this.#rails) {
+      compareRow(this.#report, `rail ${name}`, expected, this.#lookups.rail(name));
+    }
+  }
+
+  #setRail(facts: Fact['facts'], frozenAt: number | null, reason: string | null): void {
+    this.#rails.set(text(facts, 'rail'), { frozen_at: frozenAt, reason });
   }
 
   #checkMeta(facts: Fact['facts']): void {

@@ -14,6 +14,9 @@ export interface Totals {
   deposits: number;
   sellers: number;
   payouts: number;
+  payments: number;
+  approvals: number;
+  rails: number;
   spend_buckets: number;
   idempotency_keys: number;
   audit_heads: number;

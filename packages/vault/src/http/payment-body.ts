@@ -1,0 +1,116 @@
+/** Payments and approvals on the wire. */
+import { idSchema, msatSchema } from '@arbstr/shared';
+import { z } from 'zod';
+import { APPROVAL_STATUSES, APPROVAL_TYPES, type Approval } from '../approval/approval.ts';
+import { DESTINATION_TYPES, type Payment, type PaymentState } from '../payment/payment.ts';
+import { timeSchema } from './schemas.ts';
+
+export const PAYMENT_STATUSES = ['PENDING_APPROVAL', 'PENDING', 'SETTLED', 'FAILED'] as const;
+
+const STATUS_OF: Record<PaymentState, (typeof PAYMENT_STATUSES)[number]> = {
+  requested: 'PENDING_APPROVAL',
+  held: 'PENDING',
+  in_flight: 'PENDING',
+  succeeded: 'SETTLED',
+  failed: 'FAILED',
+};
+
+export const paymentAnswer = z.object({
+  transaction_id: idSchema('transfer'),
+  policy_decision: z.enum(['ALLOW', 'DENY', 'REQUIRE_HUMAN_APPROVAL']),
+  /** Of the policy's decision. */
+  reason: z.string(),
+  mode: z.string(),
+  status: z.enum(PAYMENT_STATUSES),
+  kind: z.enum(['payment', 'withdrawal']),
+  amount_msat: msatSchema,
+  max_fee_msat: msatSchema,
+  /** Charged on top of the amount. */
+  fee_msat: msatSchema.optional(),
+  destination_type: z.enum(DESTINATION_TYPES),
+  destination: z.string(),
+  purpose: z.string(),
+  payment_hash: z.string().optional(),
+  preimage: z.string().optional(),
+  rail_used: z.string().optional(),
+  /** Ecash: money to whoever has it. Shown to the paying agent's spend tokens only. */
+  cashu_token: z.string().optional(),
+  /** Why it failed. */
+  failure: z.string().optional(),
+  approval_id: idSchema('approval').optional(),
+  created_at: timeSchema,
+  settled_at: timeSchema.optional(),
+});
+
+export function paymentBody(payment: Payment, mayTakeEcash: boolean) {
+  const { destination, approvalId } = payment;
+  const wasSent = 'sentAt' in payment && payment.sentAt !== null;
+  return {
+    transaction_id: payment.id,
+    policy_decision: payment.decision,
+    reason: payment.decisionReason,
+    mode: payment.rail,
+    status: STATUS_OF[payment.state],
+    kind: payment.kind,
+    amount_msat: payment.amount,
+    max_fee_msat: payment.maxFee,
+    destination_type: destination.type,
+    destination: destination.text,
+    purpose: payment.purpose,
+    ...(destination.paymentHash === null ? {} : { payment_hash: destination.paymentHash }),
+    ...(wasSent || payment.state === 'succeeded' ? { rail_used: payment.rail } : {}),
+    ...(approvalId === null ? {} : { approval_id: approvalId }),
+    ...endBody(payment, mayTakeEcash),
+    created_at: payment.createdAt,
+  };
+}
+
+function endBody(payment: Payment, mayTakeEcash: boolean) {
+  if (payment.state === 'failed') return { failure: payment.failure };
+  if (payment.state !== 'succeeded') return {};
+  const { fee, preimage, token, endedAt } = payment;
+  return {
+    fee_msat: fee,
+    settled_at: endedAt,
+    ...(preimage === null ? {} : { preimage }),
+    ...(token === null || !mayTakeEcash ? {} : { cashu_token: token }),
+  };
+}
+
+export const approvalAnswer = z.object({
+  id: idSchema('approval'),
+  agent_id: idSchema('agent'),
+  type: z.enum(APPROVAL_TYPES),
+  transaction_id: idSchema('transfer'),
+  amount_msat: msatSchema,
+  max_fee_msat: msatSchema,
+  destination_type: z.enum(DESTINATION_TYPES),
+  destination: z.string(),
+  /** The limit that it exceeds, or `withdrawal`. */
+  rule: z.string(),
+  status: z.enum(APPROVAL_STATUSES),
+  reason: z.string().nullable(),
+  expires_at: timeSchema,
+  resolved_at: timeSchema.nullable(),
+  created_at: timeSchema,
+});
+
+export function approvalBody({ approval, agentId }: { approval: Approval; agentId: string }) {
+  const isPending = approval.status === 'pending';
+  return {
+    id: approval.id,
+    agent_id: agentId,
+    type: approval.type,
+    transaction_id: approval.transactionId,
+    amount_msat: approval.amount,
+    max_fee_msat: approval.maxFee,
+    destination_type: approval.destinationType,
+    destination: approval.destination,
+    rule: approval.rule,
+    status: approval.status,
+    reason: isPending ? null : approval.reason,
+    expires_at: approval.expiresAt,
+    resolved_at: isPending ? null : approval.resolvedAt,
+    created_at: approval.createdAt,
+  };
+}

@@ -1,0 +1,79 @@
+/** Payments and approvals as they stand on disk: reads of committed rows. */
+import type { Database } from 'better-sqlite3';
+import type { Approval } from '../approval/approval.ts';
+import {
+  type ApprovalRow,
+  approvalOf,
+  type PaymentRow,
+  paymentOf,
+  type RailRow,
+} from '../ledger/payment-rows.ts';
+import { railOf } from '../ledger/payment-store.ts';
+import type { RailState } from '../ledger/view.ts';
+import type { Payment } from './payment.ts';
+
+export type PaymentQueries = ReturnType<typeof createPaymentQueries>;
+
+export interface ApprovalFilter {
+  /** Null: every agent's. */
+  readonly agentNo: number | null;
+  readonly status: Approval['status'] | null;
+}
+
+/** Of the newest; ids sort by time. */
+const BEFORE_ALL = '~';
+
+export function createPaymentQueries(db: Database) {
+  const byId = db.prepare<[string], PaymentRow>('SELECT * FROM payments WHERE id = ?');
+  const open = db.prepare<[string, number], PaymentRow>(
+    `SELECT * FROM payments WHERE state IN ('held', 'in_flight') AND id > ? ORDER BY id LIMIT ?`,
+  );
+  const ofAgent = db.prepare<[number, string, number], PaymentRow>(
+    'SELECT * FROM payments WHERE agent_no = ? AND id < ? ORDER BY id DESC LIMIT ?',
+  );
+  const approvalById = db.prepare<[string], ApprovalRow & { agent_id: string }>(
+    `SELECT approvals.*, agents.id AS agent_id FROM approvals JOIN agents ON agents.no = agent_no
+     WHERE approvals.id = ?`,
+  );
+  const approvals = db.prepare<
+    [
+      {
+        before: string;
+        agentNo: number | null;
+        status: Approval['status'] | null;
+        limit: number;
+      },
+    ],
+    ApprovalRow & { agent_id: string }
+  >(
+    `SELECT approvals.*, agents.id AS agent_id FROM approvals JOIN agents ON agents.no = agent_no
+     WHERE approvals.id < @before AND (@agentNo IS NULL OR agent_no = @agentNo)
+       AND (@status IS NULL OR status = @status)
+     ORDER BY approvals.id DESC LIMIT @limit`,
+  );
+  const frozen = db.prepare<[], RailRow>('SELECT * FROM rails WHERE frozen_at IS NOT NULL');
+  const withAgent = (row: ApprovalRow & { agent_id: string }) => ({
+    approval: approvalOf(row),
+    agentId: row.agent_id,
+  });
+
+  return {
+    find(id: string): Payment | undefined {
+      const row = byId.get(id);
+      return row && paymentOf(row);
+    },
+    /** Still to be brought to their end, ascending by id. */
+    open: (afterId: string, limit: number): Payment[] => open.all(afterId, limit).map(paymentOf),
+    /** Newest first. */
+    ofAgent: (agentNo: number, beforeId: string | null, limit: number): Payment[] =>
+      ofAgent.all(agentNo, beforeId ?? BEFORE_ALL, limit).map(paymentOf),
+    findApproval(id: string) {
+      const row = approvalById.get(id);
+      return row && withAgent(row);
+    },
+    /** Newest first. */
+    approvals: (filter: ApprovalFilter, beforeId: string | null, limit: number) =>
+      approvals.all({ ...filter, before: beforeId ?? BEFORE_ALL, limit }).map(withAgent),
+    frozenRails: (): RailState[] => frozen.all().map(railOf),
+  };
+}
