@@ -85,6 +85,7 @@ function write({ databasePath, agentsPath, reservations }: HistoryOrder): void {
         coreId: 'core_01JBENCH0000000000000000000',
         reservationId,
         byCorrelation: false,
+        approvalId: newId('approval'),
         holdMs: 60_000,
       });
       nowMs += ANSWER_MS;

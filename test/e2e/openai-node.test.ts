@@ -256,6 +256,30 @@ describe('errors that the SDK maps from status', () => {
     expect(error.error).toMatchObject({ code: 'policy_denied', rule });
   });
 
+  it('403 over a limit asks the operator, and passes once they agree', async () => {
+    plain();
+    const limited = await stack.agent({
+      policy: { max_transaction_msat: 10, approval_timeout_ms: 60_000 },
+    });
+    const chat = client.withOptions({ apiKey: limited.token }).chat.completions;
+    const error = await chat.create(ask).catch((error) => error);
+    expect(error).toBeInstanceOf(OpenAI.PermissionDeniedError);
+    expect(error.error).toMatchObject({
+      code: 'approval_required',
+      rule: 'max_transaction_msat',
+      approval_id: expect.stringMatching(/^apr_/),
+      expires_at: expect.any(Number),
+    });
+    expect(error.headers.get('x-should-retry')).toBe('false');
+    await stack.asOperator('POST', `/operator/approvals/${error.error.approval_id}/approve`, {});
+    const answer = await chat.create(ask);
+    expect(answer.choices[0]!.message.content).toBe('Hello, world.');
+    await settled(stack, limited);
+    const again = await chat.create(ask).catch((error) => error);
+    expect(again.error.code).toBe('approval_required');
+    expect(again.error.approval_id).not.toBe(error.error.approval_id);
+  });
+
   it('403 for what the token’s scopes do not cover, and what they cover works', async () => {
     plain();
     const { id } = await stack.agent();

@@ -94,6 +94,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
         coreId: 'core_01JBENCH0000000000000000000',
         reservationId: open,
         byCorrelation: false,
+        approvalId: newId('approval'),
         holdMs: 60_000,
       });
     };

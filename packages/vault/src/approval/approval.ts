@@ -13,18 +13,14 @@ import type { DestinationType } from '../payment/payment.ts';
 
 export const APPROVAL_STATUSES = ['pending', 'approved', 'denied', 'timed_out'] as const;
 export type ApprovalStatus = (typeof APPROVAL_STATUSES)[number];
-export const APPROVAL_TYPES = ['payment', 'withdrawal'] as const;
+export const APPROVAL_TYPES = ['payment', 'withdrawal', 'inference'] as const;
 export type ApprovalType = (typeof APPROVAL_TYPES)[number];
 
 interface Asked {
   readonly id: string;
   readonly agentNo: number;
-  readonly type: ApprovalType;
-  readonly transactionId: string;
   readonly amount: Msat;
   readonly maxFee: Msat;
-  readonly destinationType: DestinationType;
-  readonly destination: string;
   /** Why it needs a human: the rule that it exceeds, or `withdrawal`. */
   readonly rule: string;
   readonly correlationId: string;
@@ -32,15 +28,32 @@ interface Asked {
   readonly expiresAt: number;
 }
 
-export interface PendingApproval extends Asked {
-  readonly status: 'pending';
+/** Of a payment whose money is held meanwhile. */
+export interface PaymentApproval extends Asked {
+  readonly type: 'payment' | 'withdrawal';
+  readonly transactionId: string;
+  readonly destinationType: DestinationType;
+  readonly destination: string;
 }
-export interface ResolvedApproval extends Asked {
+/** Of requests to a model; nothing is held for it. */
+export interface InferenceApproval extends Asked {
+  readonly type: 'inference';
+  readonly transactionId: null;
+  readonly destinationType: null;
+  readonly destination: null;
+  /** As the agent asks for it. */
+  readonly model: string;
+}
+
+export type Pending<A> = A & { readonly status: 'pending' };
+export type Resolved<A> = A & {
   readonly status: 'approved' | 'denied' | 'timed_out';
   readonly resolvedAt: number;
   /** What the operator wrote. */
   readonly reason: string | null;
-}
+};
+export type PendingApproval = Pending<PaymentApproval> | Pending<InferenceApproval>;
+export type ResolvedApproval = Resolved<PaymentApproval> | Resolved<InferenceApproval>;
 export type Approval = PendingApproval | ResolvedApproval;
 
 /** How long a withdrawal waits where the policy does not say. */

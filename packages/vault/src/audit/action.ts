@@ -9,6 +9,8 @@ export const LEDGER_CHAIN_NAME = 'ledger';
 
 export const AUDIT_ACTIONS = [
   'AGENT_REGISTERED',
+  'TREASURY_CREATED',
+  'REVENUE_TAKEN',
   'AGENT_DISABLED',
   'AGENT_SWEPT',
   'TOKEN_ISSUED',

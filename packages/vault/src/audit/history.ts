@@ -143,7 +143,8 @@ function entryOf(row: typeof audit.$inferSelect, agentId: string): HistoryEntry 
       text('deposit_id') ??
       text('transaction_id') ??
       text('policy_version_id') ??
-      text('token_id'),
+      text('token_id') ??
+      text('approval_id'),
     correlation_id: text('correlation_id'),
     metadata,
     created_at: row.at,

@@ -82,6 +82,7 @@ export const reservations = sqliteTable('reservations', {
   charged: integer().$type<Msat>(),
   balanceAfterEnd: integer('balance_after_end').$type<Msat>(),
   usage: text(),
+  approvalIds: text('approval_ids'),
 });
 
 export const deposits = sqliteTable('deposits', {

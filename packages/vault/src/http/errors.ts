@@ -58,8 +58,13 @@ export function sendOutcome<T extends object>(
   shape: (success: T) => object = (success) => success,
 ): FastifyReply {
   if (isRefusal(outcome)) return sendRefusal(reply, outcome);
-  if ('replayed' in outcome) reply.header(HEADERS.replayed, 'true');
+  markReplay(reply, outcome);
   return reply.send(shape(outcome as T));
+}
+
+/** Says of an answer that it is a stored one. */
+export function markReplay(reply: FastifyReply, outcome: object): void {
+  if ('replayed' in outcome) reply.header(HEADERS.replayed, 'true');
 }
 
 export function sendRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {

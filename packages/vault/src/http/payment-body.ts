@@ -81,11 +81,14 @@ export const approvalAnswer = z.object({
   id: idSchema('approval'),
   agent_id: idSchema('agent'),
   type: z.enum(APPROVAL_TYPES),
-  transaction_id: idSchema('transfer'),
+  /** Null, as are the destination's fields, for inference: nothing is held meanwhile. */
+  transaction_id: idSchema('transfer').nullable(),
   amount_msat: msatSchema,
   max_fee_msat: msatSchema,
-  destination_type: z.enum(DESTINATION_TYPES),
-  destination: z.string(),
+  destination_type: z.enum(DESTINATION_TYPES).nullable(),
+  destination: z.string().nullable(),
+  /** Of inference. */
+  model: z.string().nullable(),
   /** The limit that it exceeds, or `withdrawal`. */
   rule: z.string(),
   status: z.enum(APPROVAL_STATUSES),
@@ -106,6 +109,7 @@ export function approvalBody({ approval, agentId }: { approval: Approval; agentI
     max_fee_msat: approval.maxFee,
     destination_type: approval.destinationType,
     destination: approval.destination,
+    model: approval.type === 'inference' ? approval.model : null,
     rule: approval.rule,
     status: approval.status,
     reason: isPending ? null : approval.reason,

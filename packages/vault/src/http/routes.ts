@@ -9,6 +9,7 @@ import { healthRoutes } from './routes/health.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
+import { operatorWithdrawalRoutes } from './routes/operator-withdrawals.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { payoutRoutes } from './routes/payouts.ts';
 import { reservationRoutes } from './routes/reservations.ts';
@@ -26,6 +27,7 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorPolicyRoutes, parts);
   await app.register(operatorTokenRoutes, parts);
   await app.register(operatorApprovalRoutes, parts);
+  await app.register(operatorWithdrawalRoutes, parts);
   await app.register(agentRoutes, parts);
   await app.register(depositRoutes, parts);
   await app.register(simulatedDepositRoutes, parts);

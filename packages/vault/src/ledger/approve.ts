@@ -3,7 +3,13 @@
  * that a hold ends exactly once whoever comes first (T12).
  */
 import { msat } from '@arbstr/shared';
-import type { Approval, PendingApproval, ResolvedApproval } from '../approval/approval.ts';
+import type {
+  Approval,
+  PaymentApproval,
+  Pending,
+  PendingApproval,
+  Resolved,
+} from '../approval/approval.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import {
   type FailedPayment,
@@ -18,6 +24,7 @@ import { type Decision, type Effect, NO_EFFECTS } from './effect.ts';
 import type { ApprovalResolved, ApprovalsTimedOut } from './outcome.ts';
 import { giveBack, moveInside } from './payment-end.ts';
 import { agentDisabled } from './reserve.ts';
+import { denyInference, grantInference, timeOutInference } from './resolve-inference.ts';
 import type { LedgerView } from './view.ts';
 
 export function approve(
@@ -29,8 +36,9 @@ export function approve(
   if ('refused' in approval) return no(approval);
   const agent = view.agent(approval.agentNo);
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
+  if (approval.type === 'inference') return grantInference(approval, agent, command, now);
   const payment = requestedPayment(view, approval);
-  const resolved: ResolvedApproval = {
+  const resolved: Resolved<PaymentApproval> = {
     ...approval,
     status: 'approved',
     resolvedAt: now,
@@ -80,8 +88,9 @@ export function deny(view: LedgerView, command: Deny, now: number): Decision<App
   const approval = pendingApproval(view, command.approvalId, now);
   if ('refused' in approval) return no(approval);
   const agent = view.agent(approval.agentNo);
+  if (approval.type === 'inference') return denyInference(approval, agent, command, now);
   const payment = requestedPayment(view, approval);
-  const resolved: ResolvedApproval = {
+  const resolved: Resolved<PaymentApproval> = {
     ...approval,
     status: 'denied',
     resolvedAt: now,
@@ -110,11 +119,16 @@ export function timeOutApprovals(
   // Several of one agent may end here; the view shows its balance before the first.
   const balances = new Map<number, number>();
   for (const approval of view.dueApprovals(now, command.approvalsMax)) {
+    timedOut.push(approval.id);
+    if (approval.type === 'inference') {
+      effects.push(...timeOutInference(approval, now));
+      continue;
+    }
     const agent = view.agent(approval.agentNo);
     const payment = requestedPayment(view, approval);
     const available = balances.get(agent.no) ?? agent.available.balance;
     balances.set(agent.no, msat(available + holdOf(payment)));
-    const resolved: ResolvedApproval = {
+    const resolved: Resolved<PaymentApproval> = {
       ...approval,
       status: 'timed_out',
       resolvedAt: now,
@@ -128,7 +142,6 @@ export function timeOutApprovals(
         available,
       }),
     );
-    timedOut.push(approval.id);
   }
   return { outcome: { timedOut }, effects };
 }
@@ -151,7 +164,7 @@ const resolvedAlready = (approval: Approval): Refusal =>
   });
 
 /** An approval is pending exactly as long as its payment is requested. */
-function requestedPayment(view: LedgerView, approval: PendingApproval): RequestedPayment {
+function requestedPayment(view: LedgerView, approval: Pending<PaymentApproval>): RequestedPayment {
   const payment = view.payment(approval.transactionId);
   if (payment?.state === 'requested') return payment;
   throw new Error(`approval ${approval.id} is pending, its payment is ${payment?.state}`);
@@ -166,7 +179,7 @@ const failedPayment = (payment: RequestedPayment, failure: string, now: number):
 });
 
 const answer = (
-  approval: ResolvedApproval,
+  approval: Resolved<PaymentApproval>,
   agentId: string,
   payment: Payment,
 ): ApprovalResolved => ({

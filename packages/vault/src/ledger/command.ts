@@ -176,6 +176,8 @@ export interface Reserve {
   readonly requestedModel: string | null;
   readonly coreId: string | null;
   readonly reservationId: string;
+  /** For the question to a human, if there will be one. */
+  readonly approvalId: string;
   /** The caller gave no reservation id; this one is new, and the correlation id is the key. */
   readonly byCorrelation: boolean;
   readonly holdMs: number;
@@ -227,6 +229,19 @@ export interface Pay extends AskedCommand {
   /** The wallet's own, see `Wallet.feeBoundMsat`. */
   readonly feeBound: Msat | null;
   readonly purpose: string;
+  readonly rail: Rail;
+}
+
+/** Pays out what the operator earned or took back. */
+export interface WithdrawRevenue extends AskedCommand {
+  readonly kind: 'withdraw_revenue';
+  /** Of the operator's own sub-account, where it has none yet. */
+  readonly treasuryId: string;
+  readonly transactionId: string;
+  readonly destination: Destination;
+  readonly amount: Msat;
+  /** The wallet's own, see `Wallet.feeBoundMsat`. */
+  readonly feeBound: Msat | null;
   readonly rail: Rail;
 }
 
@@ -302,6 +317,7 @@ export type Command =
   | SeePayout
   | EndPayout
   | Pay
+  | WithdrawRevenue
   | SendPayment
   | SeePayment
   | EndPayment

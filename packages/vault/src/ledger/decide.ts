@@ -28,6 +28,7 @@ import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
 import type { LedgerView } from './view.ts';
+import { withdrawRevenue } from './withdraw-revenue.ts';
 
 export function decide(
   view: LedgerView,
@@ -62,6 +63,8 @@ function decideNew(
       return heartbeat(command, now);
     case 'pay':
       return pay(view, command, now);
+    case 'withdraw_revenue':
+      return withdrawRevenue(view, command, now);
     case 'send_payment':
       return sendPayment(view, command, now);
     case 'see_payment':

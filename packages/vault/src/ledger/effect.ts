@@ -3,6 +3,7 @@
  */
 import type { AgentScope } from '@arbstr/shared';
 import type { PendingApproval, ResolvedApproval } from '../approval/approval.ts';
+import type { Grant } from '../approval/grant.ts';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';
 import type { Deposit, DepositState, PendingDeposit } from '../deposit/deposit.ts';
 import type { Refusal } from '../errors.ts';
@@ -34,7 +35,8 @@ export type TransferKind =
   | 'loss'
   | 'payment'
   | 'fee'
-  | 'overcharge';
+  | 'overcharge'
+  | 'withdrawal';
 
 export interface Transfer {
   readonly effect: 'transfer';
@@ -55,6 +57,11 @@ export interface InsertAgent {
   readonly createdAt: number;
   readonly availableId: number;
   readonly heldId: number;
+}
+
+export interface SetTreasury {
+  readonly effect: 'set_treasury';
+  readonly agentNo: number;
 }
 
 export interface InsertToken {
@@ -98,6 +105,35 @@ export interface EndReservation {
   readonly from: 'held' | 'expired';
   readonly reservation: EndedReservation;
 }
+
+export interface InsertGrant {
+  readonly effect: 'insert_grant';
+  readonly grant: Grant;
+}
+
+/** free → taken */
+export interface TakeGrant {
+  readonly effect: 'take_grant';
+  readonly approvalId: string;
+  readonly reservationId: string;
+}
+
+/** taken → free */
+export interface ReturnGrant {
+  readonly effect: 'return_grant';
+  readonly approvalId: string;
+  readonly reservationId: string;
+}
+
+/** taken → consumed */
+export interface ConsumeGrant {
+  readonly effect: 'consume_grant';
+  readonly approvalId: string;
+  readonly reservationId: string;
+  readonly at: number;
+}
+
+export type GrantEffect = InsertGrant | TakeGrant | ReturnGrant | ConsumeGrant;
 
 export interface MoveExpiry {
   readonly effect: 'move_expiry';
@@ -219,12 +255,14 @@ export interface Audit {
 export type Effect =
   | Transfer
   | InsertAgent
+  | SetTreasury
   | InsertToken
   | EndToken
   | InsertPolicy
   | DisableAgentRow
   | InsertReservation
   | EndReservation
+  | GrantEffect
   | MoveExpiry
   | InsertDeposit
   | ChangeDeposit

@@ -1,6 +1,7 @@
 import type { ExpiredReservation } from '../reservation/reservation.ts';
 import type { Expire, Heartbeat, Prolong } from './command.ts';
 import { type Decision, type Effect, transfer } from './effect.ts';
+import { returnGrants } from './grants.ts';
 import type { Alive, Expired, Prolonged } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
@@ -17,6 +18,7 @@ export function expire(view: LedgerView, command: Expire, now: number): Decision
     const expired: ExpiredReservation = { ...held, state: 'expired', endedAt: now };
     effects.push(
       { effect: 'end_reservation', from: 'held', reservation: expired },
+      ...returnGrants(held),
       ...transfer('refund', agent.held.id, agent.available.id, held.amount, held.id),
       {
         effect: 'audit',

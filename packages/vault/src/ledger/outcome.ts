@@ -151,10 +151,11 @@ export interface PaymentEnded {
 export interface ApprovalResolved {
   approvalId: string;
   status: ResolvedApproval['status'];
-  transactionId: string;
+  /** Null where no payment waited. */
+  transactionId: string | null;
   agentId: string;
   amount: Msat;
-  paymentState: PaymentState;
+  paymentState: PaymentState | null;
 }
 
 export interface ApprovalsTimedOut {
@@ -168,6 +169,7 @@ export interface RailThawed {
 
 export interface OutcomeByKind {
   pay: PaymentAccepted;
+  withdraw_revenue: PaymentAccepted;
   send_payment: PaymentSent;
   see_payment: PaymentSeen;
   end_payment: PaymentEnded;

@@ -66,7 +66,7 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
     const waitMs = policy.approvalTimeoutMs ?? WITHDRAWAL_TIMEOUT_MS;
     return ask(agent, identity, command, over?.rule ?? 'withdrawal', waitMs);
   }
-  if (over === null) return start(view, agent, identity, payee, now);
+  if (over === null) return startPayment(view, agent, identity, payee, now);
   if (policy.approvalTimeoutMs !== null) {
     return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
   }
@@ -109,7 +109,11 @@ function payeeOf(view: LedgerView, payer: AgentState, { destination }: Pay) {
 const PARAM = { param: 'destination' };
 
 /** One invoice is one payment until that has proven failure; whose it is stays between them. */
-function repeats(view: LedgerView, agent: AgentState, { destination }: Pay): Refusal | null {
+export function repeats(
+  view: LedgerView,
+  agent: AgentState | null,
+  { destination }: Pick<Pay, 'destination'>,
+): Refusal | null {
   const { paymentHash } = destination;
   if (paymentHash === null) return null;
   if (view.depositByHash(paymentHash) !== undefined) {
@@ -124,7 +128,7 @@ function repeats(view: LedgerView, agent: AgentState, { destination }: Pay): Ref
   return refuse(
     'already_paid',
     'this invoice is being paid or has been paid; nothing was changed',
-    known.agentNo === agent.no ? { transaction_id: known.id, state: known.state } : undefined,
+    known.agentNo === agent?.no ? { transaction_id: known.id, state: known.state } : undefined,
   );
 }
 
@@ -189,7 +193,7 @@ function deny(
 }
 
 /** available → held, or at once to the other agent. */
-function start(
+export function startPayment(
   view: LedgerView,
   agent: AgentState,
   identity: Identity,

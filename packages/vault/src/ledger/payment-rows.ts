@@ -44,11 +44,13 @@ export interface ApprovalRow {
   id: string;
   agent_no: number;
   type: ApprovalType;
-  transaction_id: string;
+  transaction_id: string | null;
   amount: number;
   max_fee: number;
-  destination_type: DestinationType;
-  destination: string;
+  destination_type: DestinationType | null;
+  destination: string | null;
+  /** Of inference. */
+  model: string | null;
   rule: string;
   correlation_id: string;
   status: ApprovalStatus;
@@ -70,7 +72,7 @@ const PAYMENT_COLUMNS = [
   'created_at, wallet_identity, sent_at, seen, ended_at, fee, preimage, token, failure',
 ].join(', ');
 const APPROVAL_COLUMNS = [
-  'id, agent_no, type, transaction_id, amount, max_fee, destination_type, destination, rule',
+  'id, agent_no, type, transaction_id, amount, max_fee, destination_type, destination, model, rule',
   'correlation_id, status, created_at, expires_at, resolved_at, reason',
 ].join(', ');
 
@@ -208,6 +210,7 @@ export function approvalRow(approval: Approval): ApprovalRow {
     max_fee: approval.maxFee,
     destination_type: approval.destinationType,
     destination: approval.destination,
+    model: approval.type === 'inference' ? approval.model : null,
     rule: approval.rule,
     correlation_id: approval.correlationId,
     status: approval.status,
@@ -222,22 +225,27 @@ export function approvalOf(row: ApprovalRow): Approval {
   const asked = {
     id: row.id,
     agentNo: row.agent_no,
-    type: row.type,
-    transactionId: row.transaction_id,
     amount: row.amount as Msat,
     maxFee: row.max_fee as Msat,
-    destinationType: row.destination_type,
-    destination: row.destination,
     rule: row.rule,
     correlationId: row.correlation_id,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
   };
-  if (row.status === 'pending') return { ...asked, status: 'pending' };
+  const status =
+    row.status === 'pending'
+      ? { status: row.status }
+      : { status: row.status, resolvedAt: row.resolved_at as number, reason: row.reason };
+  if (row.type === 'inference') {
+    const nothing = { transactionId: null, destinationType: null, destination: null };
+    return { ...asked, ...status, ...nothing, type: row.type, model: row.model as string };
+  }
   return {
     ...asked,
-    status: row.status,
-    resolvedAt: row.resolved_at as number,
-    reason: row.reason,
+    ...status,
+    type: row.type,
+    transactionId: row.transaction_id as string,
+    destinationType: row.destination_type as DestinationType,
+    destination: row.destination as string,
   };
 }

@@ -9,6 +9,7 @@ import {
 } from '../reservation/reservation.ts';
 import type { Release } from './command.ts';
 import { type Decision, NO_EFFECTS, transfer } from './effect.ts';
+import { returnGrants } from './grants.ts';
 import type { LedgerView } from './view.ts';
 
 /** held → released; an unknown id gets a tombstone; an expired hold has already gone back. */
@@ -47,6 +48,7 @@ function giveBack(
     outcome: answer(held.amount),
     effects: [
       { effect: 'end_reservation', from: 'held', reservation: released },
+      ...returnGrants(held),
       ...transfer('refund', agent.held.id, agent.available.id, held.amount, held.id),
       {
         effect: 'audit',

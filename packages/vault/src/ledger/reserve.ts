@@ -1,13 +1,8 @@
 import type { Msat, ReserveAnswer } from '@arbstr/shared';
-import { subMsat, ZERO_MSAT } from '@arbstr/shared';
+import { subMsat } from '@arbstr/shared';
+import type { Grant } from '../approval/grant.ts';
 import { insufficientScope, type Refusal, refuse } from '../errors.ts';
-import {
-  type Forbidden,
-  isForbidden,
-  type OverLimit,
-  overLimit,
-  policyFor,
-} from '../policy/spend-policy.ts';
+import { type Forbidden, isForbidden, policyFor } from '../policy/spend-policy.ts';
 import {
   type HeldReservation,
   type StoredReservation,
@@ -16,7 +11,7 @@ import {
 import { canCredit } from './account.ts';
 import type { Reserve } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import { minuteOf } from './spend-window.ts';
+import { grantsFor, takeGrants } from './grants.ts';
 import { type AgentState, isUsable, type LedgerView } from './view.ts';
 
 /**
@@ -40,24 +35,20 @@ export function reserve(view: LedgerView, command: Reserve, now: number): Decisi
   if (isForbidden(policy)) return no(policyForbids(policy, command));
   if (agent.available.balance < command.amount)
     return no(insufficientBalance(agent, command.amount));
-  const over = overLimit(policy, {
-    amount: command.amount,
-    fee: ZERO_MSAT,
-    spent: view.spent(agent.no, minuteOf(now)),
-    held: agent.held.balance,
-  });
-  if (over) return no(policyDenied(over, command.amount));
+  const grants = grantsFor(view, agent, policy, command, now);
+  if ('outcome' in grants) return grants;
   if (!canCredit(agent.held, command.amount)) {
     return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
   }
 
-  return hold(view, agent, command, now);
+  return hold(view, agent, command, grants, now);
 }
 
 function hold(
   view: LedgerView,
   agent: AgentState,
   command: Reserve,
+  grants: readonly Grant[],
   now: number,
 ): Decision<ReserveAnswer> {
   const { amount } = command;
@@ -75,9 +66,11 @@ function hold(
     createdAt: now,
     expiresAt: now + command.holdMs,
     balanceAfterHold,
+    approvalIds: grants.map(({ approvalId }) => approvalId),
   };
   const effects: Effect[] = [
     { effect: 'insert_reservation', reservation },
+    ...takeGrants(grants, reservation.id),
     ...transfer('hold', agent.available.id, agent.held.id, amount, reservation.id),
     {
       effect: 'audit',
@@ -92,6 +85,7 @@ function hold(
         requested_model: reservation.requestedModel ?? undefined,
         core_id: reservation.coreId ?? undefined,
         by_correlation: reservation.byCorrelation || undefined,
+        approval_ids: grants.length > 0 ? reservation.approvalIds : undefined,
         balance: balanceAfterHold,
       },
     },
@@ -186,11 +180,3 @@ const FORBIDDING: Record<Forbidden['rule'], (command: Reserve) => string> = {
     `the agent's spend policy does not allow the model ${requestedModel ?? model}`,
   allowed_destinations: () => "the agent's spend policy does not allow this destination",
 };
-
-function policyDenied({ rule, limit }: OverLimit, amount: Msat): Refusal {
-  return refuse('policy_denied', `${amount} msat would exceed the agent's ${rule} of ${limit}`, {
-    rule,
-    limit_msats: limit,
-    requested_msats: amount,
-  });
-}

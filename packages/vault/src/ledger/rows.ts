@@ -30,6 +30,7 @@ export interface ReservationRow {
   charged: number | null;
   balance_after_end: number | null;
   usage: string | null;
+  approval_ids: string | null;
 }
 
 export const tokenOf = (row: TokenRow): AgentToken => ({
@@ -60,6 +61,7 @@ export function reservationOf(row: ReservationRow): StoredReservation {
     ...identity,
     agentNo: row.agent_no,
     balanceAfterHold: row.balance_after_hold as Msat | null,
+    approvalIds: row.approval_ids === null ? [] : row.approval_ids.split(' '),
   };
   switch (row.state) {
     case 'held':

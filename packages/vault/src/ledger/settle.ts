@@ -13,6 +13,7 @@ import { canCredit, canDebit } from './account.ts';
 import { balanceAlert } from './alert.ts';
 import type { Settle } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { consumeGrants, consumeLateGrants } from './grants.ts';
 import { chargeEffects, earningFacts, earningOf } from './sellers.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
@@ -73,6 +74,7 @@ function settleHeld(
   const effects: Effect[] = [
     { effect: 'end_reservation', from: 'held', reservation: settled },
     ...chargeEffects('charge', agent.held.id, view.revenue.id, charged, earning, held.id),
+    ...consumeGrants(held, now),
     ...transfer('refund', agent.held.id, agent.available.id, refunded, held.id),
     ...spend(agent.no, minute, charged),
     {
@@ -116,6 +118,7 @@ function settleExpired(
   };
   const effects: Effect[] = [
     { effect: 'end_reservation', from: 'expired', reservation: late },
+    ...consumeLateGrants(view, expired, now),
     ...lateEffects(view, agent, late, bill, false),
   ];
   return { outcome: answer(late), effects };
@@ -149,6 +152,7 @@ function settleUnknown(view: LedgerView, command: Settle, now: number): Decision
     createdAt: now,
     expiresAt: now,
     balanceAfterHold: null,
+    approvalIds: [],
     endedAt: now,
     asked: command.asked,
     charged: bill.charged,

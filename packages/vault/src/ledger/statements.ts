@@ -2,6 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
 import { prepareDepositStatements } from './deposit-rows.ts';
+import { prepareGrantStatements } from './grant-rows.ts';
 import { preparePaymentStatements } from './payment-rows.ts';
 import { preparePayoutStatements } from './payout-rows.ts';
 import type { ReservationRow, TokenRow } from './rows.ts';
@@ -25,6 +26,7 @@ export function prepareStatements(db: Database) {
     ...prepareDepositStatements(db),
     ...preparePayoutStatements(db),
     ...preparePaymentStatements(db),
+    ...prepareGrantStatements(db),
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),
@@ -63,6 +65,8 @@ export function prepareStatements(db: Database) {
     disableAgent: db.prepare(
       'UPDATE agents SET disabled_at = ? WHERE no = ? AND disabled_at IS NULL',
     ),
+    selectTreasury: db.prepare<[], { agent_no: number }>('SELECT agent_no FROM treasury'),
+    insertTreasury: db.prepare('INSERT INTO treasury (id, agent_no) VALUES (1, ?)'),
     selectPolicy: db.prepare<[number], PolicyRow>(
       'SELECT * FROM policy_versions WHERE agent_no = ? ORDER BY version DESC LIMIT 1',
     ),
@@ -114,8 +118,8 @@ export function prepareStatements(db: Database) {
     insertHold: db.prepare(
       `INSERT INTO reservations
          (id, agent_no, core_id, correlation_id, model, requested_model, by_correlation, amount,
-          state, created_at, expires_at, balance_after_hold)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?)`,
+          state, created_at, expires_at, balance_after_hold, approval_ids)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'held', ?, ?, ?, ?)`,
     ),
     insertEnded: db.prepare(
       `INSERT INTO reservations

@@ -6,7 +6,7 @@
  * changed in memory and written once, before COMMIT.
  */
 import type { Database } from 'better-sqlite3';
-import type { PendingApproval } from '../approval/approval.ts';
+import type { InferenceApproval, Pending, PendingApproval } from '../approval/approval.ts';
 import type { Seal } from '../audit/seal.ts';
 import type { OpenPayout } from '../payout/payout.ts';
 import { policyRow } from '../policy/policy-fields.ts';
@@ -26,6 +26,7 @@ import { type CachedAccount, type ChainHead, LedgerCache } from './cache.ts';
 import { changedOne } from './changed-one.ts';
 import { type DepositRow, depositOf, depositRow } from './deposit-rows.ts';
 import type { Audit, Effect, PutSeller, Spend, Transfer } from './effect.ts';
+import { applyGrantEffect, grantOf } from './grant-rows.ts';
 import { approvalOf, paymentOf } from './payment-rows.ts';
 import { applyPaymentEffect, railOf } from './payment-store.ts';
 import { payoutOf, payoutRow, type SellerRow } from './payout-rows.ts';
@@ -132,6 +133,12 @@ export class LedgerStore {
         this.#endReservation(effect.from, effect.reservation);
         this.#cache.keepReservation(effect.reservation);
         return;
+      case 'insert_grant':
+      case 'take_grant':
+      case 'return_grant':
+      case 'consume_grant':
+        applyGrantEffect(sql, effect);
+        return;
       case 'move_expiry':
         changedOne(sql.moveExpiry.run(effect.reservation.expiresAt, effect.reservation.id));
         this.#cache.keepReservation(effect.reservation);
@@ -158,6 +165,9 @@ export class LedgerStore {
         sql.insertAgent.run(effect.no, effect.id, effect.name, effect.metadata, effect.createdAt);
         sql.insertAccount.run(effect.availableId, availableName(effect.id));
         sql.insertAccount.run(effect.heldId, heldName(effect.id));
+        return;
+      case 'set_treasury':
+        sql.insertTreasury.run(effect.agentNo);
         return;
       case 'insert_token': {
         const { id, agentNo, hash, scopes, createdAt, expiresAt } = effect;
@@ -278,6 +288,7 @@ export class LedgerStore {
         r.createdAt,
         r.expiresAt,
         r.balanceAfterHold,
+        r.approvalIds.length === 0 ? null : r.approvalIds.join(' '),
       );
       return;
     }
@@ -330,9 +341,23 @@ export class LedgerStore {
       },
       token: (hash) => cache.token(hash),
       tokensOf: (agentNo) => sql.selectTokens.all(agentNo).map(tokenOf),
+      treasuryNo: () => sql.selectTreasury.get()?.agent_no,
       agent: (no) => cache.agent(no),
       agentById: (id) => cache.agentById(id),
       spent: (agentNo, nowMinute) => cache.window(agentNo, nowMinute).spent(nowMinute),
+      pendingInference: (agentNo, model, rule) => {
+        const row = sql.selectPendingInference.get(agentNo, model, rule);
+        return row && (approvalOf(row) as Pending<InferenceApproval>);
+      },
+      pendingInferences: (agentNo) => sql.countPendingInferences.get(agentNo)!.n,
+      grant: (approvalId) => {
+        const row = sql.selectGrant.get(approvalId);
+        return row && grantOf(row);
+      },
+      freeGrant: (agentNo, model, rule, now) => {
+        const row = sql.selectFreeGrant.get(agentNo, model, rule, now);
+        return row && grantOf(row);
+      },
       reservation: (id) => cache.reservation(id),
       reservationByCorrelation: (agentNo, correlationId) => {
         const row = sql.selectByCorrelation.get(agentNo, correlationId);

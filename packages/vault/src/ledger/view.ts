@@ -1,6 +1,12 @@
 /** What the ledger's decisions may look at. Reads only; the store answers from cache or disk. */
 import type { AgentScope } from '@arbstr/shared';
-import type { Approval, PendingApproval } from '../approval/approval.ts';
+import type {
+  Approval,
+  InferenceApproval,
+  Pending,
+  PendingApproval,
+} from '../approval/approval.ts';
+import type { Grant } from '../approval/grant.ts';
 import type { Deposit } from '../deposit/deposit.ts';
 import type { Payment } from '../payment/payment.ts';
 import type { OpenPayout, Payout, Standing } from '../payout/payout.ts';
@@ -64,10 +70,23 @@ export interface LedgerView {
   token(hash: string): AgentToken | undefined;
   /** All of an agent's, in the order in which they were made. */
   tokensOf(agentNo: number): AgentToken[];
+  /** The operator's own sub-account, once it has one. */
+  treasuryNo(): number | undefined;
   agent(no: number): AgentState;
   agentById(id: string): AgentState | undefined;
   /** Charged in the last 24 h, msat, without holds. */
   spent(agentNo: number, nowMinute: number): number;
+  /** The question about this that waits for a human. */
+  pendingInference(
+    agentNo: number,
+    model: string,
+    rule: string,
+  ): Pending<InferenceApproval> | undefined;
+  /** How many questions about inference wait, of one agent. */
+  pendingInferences(agentNo: number): number;
+  grant(approvalId: string): Grant | undefined;
+  /** A grant that nobody has taken and whose window is open. */
+  freeGrant(agentNo: number, model: string, rule: string, now: number): Grant | undefined;
   reservation(id: string): StoredReservation | undefined;
   reservationByCorrelation(agentNo: number, correlationId: string): StoredReservation | undefined;
   /** Open holds whose time is up at `nowMs`, oldest first. */

@@ -92,3 +92,12 @@ function plain({ type, amount }: Asked, text: string, names: string[]): Read | R
 
 const amountMissing = (why: string): Refusal =>
   refuse('invalid_request', `${why}: amount_msat is needed`, { param: 'amount_msat' });
+
+/** What a text is that names somebody outside of the vault. */
+export function outsideType(destination: string): DestinationType | Refusal {
+  if (destination.includes('@')) return 'lightning_address';
+  if (/^ln/i.test(destination)) return 'lightning_invoice';
+  return refuse('invalid_request', 'give a Lightning invoice or a Lightning address (name@host)', {
+    param: 'destination',
+  });
+}

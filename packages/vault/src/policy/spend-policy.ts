@@ -110,6 +110,18 @@ export function overLimit(limits: SpendLimits, spend: Spend): OverLimit | null {
   return null;
 }
 
+/** The limits without this one, for a spend that a human has let pass it. */
+export function liftLimit(limits: SpendLimits, rule: LimitRule): SpendLimits {
+  switch (rule) {
+    case 'max_transaction_msat':
+      return { ...limits, maxTransactionMsat: null };
+    case 'daily_limit_msat':
+      return { ...limits, dailyLimitMsat: null };
+    case 'max_fee_msat':
+      return { ...limits, maxFeeMsat: null };
+  }
+}
+
 /** Fees of the Lightning network are small and not proportional for small amounts. */
 const FEE_LIMIT_FLOOR = msat(5_000);
 const FEE_LIMIT_DIVISOR = 100;

@@ -32,6 +32,8 @@ interface Owned extends Identity {
   readonly agentNo: number;
   /** What the reserve answered as available after the hold; null where there was no reserve. */
   readonly balanceAfterHold: Msat | null;
+  /** Approvals whose grants the hold has taken; nearly always none. */
+  readonly approvalIds: readonly string[];
 }
 
 interface Ended {

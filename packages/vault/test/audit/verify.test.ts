@@ -6,6 +6,7 @@ import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
+  asCore,
   asOperator,
   closeVaults,
   extend,
@@ -14,6 +15,7 @@ import {
   openVault,
   pass,
   release,
+  reserveBody,
   settle,
   type TestAgent,
   type TestVault,
@@ -141,6 +143,28 @@ async function makePayments(vault: TestVault): Promise<void> {
   await pay(vault, payer, { destination: 'greedy@pay.example' });
 }
 
+/** Questions about inference in every state, and grants that are free, taken and consumed. */
+async function askForInference(vault: TestVault, agent: TestAgent): Promise<void> {
+  const url = `/operator/agents/${agent.id}/policy`;
+  await asOperator(vault, 'PATCH', url, { allowed_models: null });
+  const reserve = (model: string) =>
+    asCore(
+      vault,
+      'POST',
+      '/reserve',
+      reserveBody(vault, agent, { amount_msats: 60_000, model, expires_in_secs: 3_000 }),
+    );
+  const resolve = async (model: string, how: 'approve' | 'deny') => {
+    const { approval_id } = (await reserve(model)).body.error;
+    await asOperator(vault, 'POST', `/operator/approvals/${approval_id}/${how}`, { reason: 'so' });
+  };
+  await reserve('pending');
+  await resolve('denied', 'deny');
+  for (const model of ['free', 'taken', 'consumed']) await resolve(model, 'approve');
+  await reserve('taken');
+  await settle(vault, (await reserve('consumed')).body.reservation_id, 50);
+}
+
 const RULES = [
   { match: 'refused@', fault: 'fail' },
   { match: 'slow@', fault: 'pending' },
@@ -192,6 +216,9 @@ async function populate(vault: TestVault): Promise<void> {
   await settle(vault, broke, 3_000);
   await asOperator(vault, 'DELETE', `/agents/${other.id}`);
   await asOperator(vault, 'POST', `/agents/${agent.id}/debit`, { amount_msat: 300, reason: 'x' });
+  await askForInference(vault, agent);
+  const out = { destination: 'me@example.com', amount_msat: 100 };
+  await asOperator(vault, 'POST', '/operator/withdrawals', out);
   await asOperator(vault, 'DELETE', `/agents/${other.id}`, { sweep: true });
   // Nothing changes but that the key is taken.
   const again = { 'idempotency-key': 'disable-1' };
@@ -269,7 +296,7 @@ function otherValue(column: Column, value: Cell): Cell {
 test('a healthy ledger has no findings', () => {
   const report = verifyFile(healthy);
   expect(report.findings).toEqual([]);
-  expect(report.counts).toMatchObject({ agents: 4 });
+  expect(report.counts).toMatchObject({ agents: 5 });
 });
 
 test('every table of the ledger has rows here', () => {
@@ -346,7 +373,7 @@ describe('an added row is found', () => {
     [
       'a reservation',
       `INSERT INTO reservations SELECT 'rsv_01JABCDEFGHJKMNPQRSTVWXYZ9', agent_no, core_id, 'c', model, requested_model,
-      by_correlation, amount, state, created_at, expires_at, balance_after_hold, ended_at, asked, charged, balance_after_end, usage FROM reservations LIMIT 1`,
+      by_correlation, amount, state, created_at, expires_at, balance_after_hold, ended_at, asked, charged, balance_after_end, usage, approval_ids FROM reservations LIMIT 1`,
     ],
     ['an agent', "INSERT INTO agents VALUES (99, 'ag_x', 'x', '{}', 1, NULL)"],
     [

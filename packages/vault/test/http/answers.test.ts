@@ -210,6 +210,7 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /operator/payouts/{id}/deny',
     'post /operator/rails/{rail}/thaw',
     'post /operator/simulated/deposits/{id}/pay',
+    'post /operator/withdrawals',
     'put /agents/{id}/policy',
     'put /operator/providers/{name}',
   ]);

@@ -90,6 +90,7 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
   }),
   'put /agents/{id}/policy': fullPolicy,
   'patch /operator/agents/{id}/policy': fullPolicy,
+  'post /operator/withdrawals': () => ({ destination: 'me@example.com', amount_msat: 1 }),
   'post /internal/authenticate': () => ({ agent_token: 'x' }),
   'post /internal/reserve': () =>
     reserveBody(vault, agent, { requested_model: 'm', expires_in_secs: 60 }),

@@ -100,6 +100,7 @@ function commandOf(op: Op, agents: TestAgent[], txNo: number): Command {
         coreId: null,
         reservationId: reservationId(op.id),
         byCorrelation: false,
+        approvalId: 'apr_0',
         holdMs: op.holdSecs * 1_000,
       };
     case 'settle':

@@ -8,6 +8,7 @@ import { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
 import { DepositReplay } from './deposit-replay.ts';
 import { FactsError, integer, optionalInteger, optionalList, text } from './facts.ts';
+import { GrantReplay } from './grant-replay.ts';
 import type { Row } from './lookups.ts';
 import { PaymentReplay } from './payment-replay.ts';
 import { checkRemembered } from './remembered.ts';
@@ -18,6 +19,7 @@ import { SpendReplay } from './spend-replay.ts';
 import { TokenReplay } from './token-replay.ts';
 
 const RAIL = SHARED_ACCOUNTS.railSimulated.id;
+const REVENUE = SHARED_ACCOUNTS.revenue.id;
 const EQUITY = SHARED_ACCOUNTS.equity.id;
 
 export class AgentReplay {
@@ -30,6 +32,7 @@ export class AgentReplay {
   readonly #deposits: DepositReplay;
   readonly #payments: PaymentReplay;
   readonly #tokens: TokenReplay;
+  readonly #grants: GrantReplay;
   #registered: Row | null = null;
   #alertedAt: number | null = null;
 
@@ -40,8 +43,9 @@ export class AgentReplay {
     this.#books = new AgentBooks(deps);
     this.#tokens = new TokenReplay(deps, no);
     this.#deposits = new DepositReplay(deps, no, this.#books);
-    this.#reservations = new ReservationReplay(deps, no, this.#books, this.#spend);
-    this.#payments = new PaymentReplay(deps, no, this.#books, this.#spend);
+    this.#grants = new GrantReplay(deps, no);
+    this.#payments = new PaymentReplay(deps, no, this.#books, this.#spend, this.#grants);
+    this.#reservations = new ReservationReplay(deps, no, this.#books, this.#spend, this.#grants);
   }
 
   apply(fact: Fact): void {
@@ -73,6 +77,7 @@ export class AgentReplay {
     this.#reservations.finish();
     this.#deposits.finish();
     this.#payments.finish();
+    this.#grants.finish();
     this.#spend.finish(this.#deps, this.#no, this.#name);
   }
 
@@ -80,6 +85,20 @@ export class AgentReplay {
     switch (fact.action) {
       case 'AGENT_REGISTERED':
         this.#register(fact);
+        this.#tokens.issue(fact);
+        return;
+      case 'TREASURY_CREATED':
+        this.#register(fact);
+        this.#deps.totals.treasury++;
+        compareRow(
+          this.#deps.report,
+          'treasury',
+          { agent_no: this.#no },
+          this.#deps.lookups.treasury(1),
+        );
+        return;
+      case 'REVENUE_TAKEN':
+        this.#takeRevenue(fact, what);
         return;
       case 'AGENT_DISABLED':
         if (this.#registered) this.#registered.disabled_at = fact.at;
@@ -192,7 +211,6 @@ export class AgentReplay {
     };
     this.#books.availableId = integer(facts, 'available_account');
     this.#books.heldId = integer(facts, 'held_account');
-    this.#tokens.issue(fact);
   }
 
   #policy({ facts, at }: Fact): void {
@@ -222,6 +240,18 @@ export class AgentReplay {
     books.checkBalance(fact, what);
     books.move(fact, what, text(fact.facts, 'transaction_id'), [
       [RAIL, books.availableId, amount, 'credit'],
+    ]);
+  }
+
+  #takeRevenue(fact: Fact, what: string): void {
+    const books = this.#books;
+    const fromRevenue = integer(fact.facts, 'from_revenue');
+    const fromEquity = integer(fact.facts, 'from_equity');
+    books.available += fromRevenue + fromEquity;
+    books.checkBalance(fact, what);
+    books.move(fact, what, text(fact.facts, 'transaction_id'), [
+      [REVENUE, books.availableId, fromRevenue, 'withdrawal'],
+      [EQUITY, books.availableId, fromEquity, 'withdrawal'],
     ]);
   }
 

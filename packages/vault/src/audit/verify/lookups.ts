@@ -22,6 +22,8 @@ export function createLookups(db: Database) {
     token: one('SELECT * FROM agent_tokens WHERE id = ?'),
     policy: one('SELECT * FROM policy_versions WHERE id = ?'),
     alert: one('SELECT * FROM balance_alerts WHERE agent_no = ?'),
+    grant: one('SELECT * FROM grants WHERE approval_id = ?'),
+    treasury: one('SELECT * FROM treasury WHERE id = ?'),
     transfer: one('SELECT * FROM transfers WHERE id = ?'),
     reservation: one('SELECT * FROM reservations WHERE id = ?'),
     deposit: one('SELECT * FROM deposits WHERE id = ?'),

@@ -7,6 +7,7 @@ import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import type { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
 import { integer, optionalInteger, optionalText, text } from './facts.ts';
+import type { GrantReplay } from './grant-replay.ts';
 import type { Row } from './lookups.ts';
 import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
@@ -22,14 +23,22 @@ export class PaymentReplay {
   readonly #agentNo: number;
   readonly #books: AgentBooks;
   readonly #spend: SpendReplay;
+  readonly #grants: GrantReplay;
   readonly #open = new Map<string, Row>();
   readonly #pending = new Map<string, Row>();
 
-  constructor(deps: ReplayDeps, agentNo: number, books: AgentBooks, spend: SpendReplay) {
+  constructor(
+    deps: ReplayDeps,
+    agentNo: number,
+    books: AgentBooks,
+    spend: SpendReplay,
+    grants: GrantReplay,
+  ) {
     this.#deps = deps;
     this.#agentNo = agentNo;
     this.#books = books;
     this.#spend = spend;
+    this.#grants = grants;
   }
 
   denied(fact: Fact, what: string): void {
@@ -54,18 +63,21 @@ export class PaymentReplay {
 
   asked(fact: Fact, what: string): void {
     const { facts, at } = fact;
-    this.held(fact, what, 'requested');
+    const type = text(facts, 'approval_type');
+    const isInference = type === 'inference';
+    if (!isInference) this.held(fact, what, 'requested');
     this.#deps.totals.approvals++;
     const id = text(facts, 'approval_id');
     this.#pending.set(id, {
       id,
       agent_no: this.#agentNo,
-      type: text(facts, 'approval_type'),
-      transaction_id: text(facts, 'transaction_id'),
+      type,
+      transaction_id: isInference ? null : text(facts, 'transaction_id'),
       amount: integer(facts, 'amount'),
-      max_fee: integer(facts, 'max_fee'),
-      destination_type: text(facts, 'destination_type'),
-      destination: text(facts, 'destination'),
+      max_fee: isInference ? 0 : integer(facts, 'max_fee'),
+      destination_type: isInference ? null : text(facts, 'destination_type'),
+      destination: isInference ? null : text(facts, 'destination'),
+      model: isInference ? text(facts, 'model') : null,
       rule: text(facts, 'rule'),
       correlation_id: text(facts, 'correlation_id'),
       status: 'pending',
@@ -78,6 +90,10 @@ export class PaymentReplay {
 
   granted(fact: Fact, what: string): void {
     this.#resolve(fact, what, 'approved');
+    if (fact.facts.approval_type === 'inference') {
+      this.#grants.give(fact);
+      return;
+    }
     const row = this.#take(fact, what);
     if (row) this.#open.set(String(row.id), { ...row, state: 'held' });
   }
@@ -177,7 +193,7 @@ export class PaymentReplay {
 
   refused(fact: Fact, what: string, status: 'denied' | 'timed_out'): void {
     this.#resolve(fact, what, status);
-    this.failed(fact, what);
+    if (fact.facts.approval_type !== 'inference') this.failed(fact, what);
   }
 
   finish(): void {

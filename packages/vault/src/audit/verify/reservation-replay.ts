@@ -5,7 +5,8 @@
 import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import type { AgentBooks } from './agent-books.ts';
 import type { Fact } from './chain.ts';
-import { integer, optionalText, text } from './facts.ts';
+import { FactsError, integer, optionalText, text } from './facts.ts';
+import type { GrantReplay } from './grant-replay.ts';
 import type { Row } from './lookups.ts';
 import type { ReplayDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
@@ -21,14 +22,22 @@ export class ReservationReplay {
   readonly #agentNo: number;
   readonly #books: AgentBooks;
   readonly #spend: SpendReplay;
+  readonly #grants: GrantReplay;
   readonly #open = new Map<string, Row>();
   readonly #expired = new Map<string, Row>();
 
-  constructor(deps: ReplayDeps, agentNo: number, books: AgentBooks, spend: SpendReplay) {
+  constructor(
+    deps: ReplayDeps,
+    agentNo: number,
+    books: AgentBooks,
+    spend: SpendReplay,
+    grants: GrantReplay,
+  ) {
     this.#deps = deps;
     this.#agentNo = agentNo;
     this.#books = books;
     this.#spend = spend;
+    this.#grants = grants;
   }
 
   hold(fact: Fact, what: string): void {
@@ -41,7 +50,7 @@ export class ReservationReplay {
     books.held += amount;
     books.checkBalance(fact, what);
     books.move(fact, what, id, [[books.availableId, books.heldId, amount, 'hold']]);
-    this.#open.set(id, {
+    const row: Row = {
       id,
       agent_no: this.#agentNo,
       core_id: optionalText(facts, 'core_id'),
@@ -56,7 +65,10 @@ export class ReservationReplay {
       balance_after_hold: integer(facts, 'balance'),
       ...NOT_ENDED,
       usage: null,
-    });
+      approval_ids: joined(facts, 'approval_ids'),
+    };
+    this.#grants.take(what, row);
+    this.#open.set(id, row);
   }
 
   moveExpiry({ facts }: Fact, what: string): void {
@@ -85,6 +97,7 @@ export class ReservationReplay {
       [books.heldId, earning?.account ?? 0, earning?.amount ?? 0, 'earning'],
       [books.heldId, books.availableId, refunded, 'refund'],
     ]);
+    this.#grants.consume(row, at);
     this.#compare({ ...row, ...bill(fact), state: 'settled' });
   }
 
@@ -102,6 +115,7 @@ export class ReservationReplay {
     books.checkBalance(fact, what);
     const id = String(row.id);
     books.move(fact, what, id, [[books.heldId, books.availableId, refunded, 'refund']]);
+    this.#grants.giveBack(row);
     const ended = { ...row, state, ended_at: at };
     // Only such a row may still change; its last state is compared then.
     if (state === 'expired' && this.#deps.lookups.reservation(id)?.state === 'settled_late') {
@@ -128,6 +142,7 @@ export class ReservationReplay {
       [books.availableId, earning?.account ?? 0, earning?.amount ?? 0, 'earning'],
       [LOSS, REVENUE, integer(facts, 'lost'), 'loss'],
     ]);
+    this.#grants.consumeLate(row, at);
     this.#compare({ ...row, ...bill(fact), state: 'settled_late' });
   }
 
@@ -152,6 +167,7 @@ export class ReservationReplay {
       created_at: at,
       expires_at: at,
       balance_after_hold: null,
+      approval_ids: null,
     };
   }
 
@@ -169,6 +185,14 @@ export class ReservationReplay {
     report.counts.reservations++;
     compareRow(report, `reservation ${id}`, expected, lookups.reservation(id));
   }
+}
+
+/** A list of ids, as the tables keep it. */
+function joined(facts: Fact['facts'], key: string): string | null {
+  const ids = facts[key];
+  if (ids === undefined) return null;
+  if (Array.isArray(ids) && ids.every((id) => typeof id === 'string')) return ids.join(' ');
+  throw new FactsError(`${key} is not a list of ids`);
 }
 
 function bill({ facts, at }: Fact): Row {

@@ -6,6 +6,7 @@ export interface Totals {
   clock: number;
   agents: number;
   agent_tokens: number;
+  treasury: number;
   policy_versions: number;
   accounts: number;
   transfers: number;
@@ -17,6 +18,7 @@ export interface Totals {
   payments: number;
   approvals: number;
   rails: number;
+  grants: number;
   spend_buckets: number;
   idempotency_keys: number;
   audit_heads: number;

@@ -26,10 +26,11 @@ const approvalParams = z.object({ approval_id: z.string().max(64) });
 const resolveAnswer = z.object({
   approval_id: idSchema('approval'),
   status: z.enum(['approved', 'denied']),
-  transaction_id: idSchema('transfer'),
+  /** Null, as is the payment's status, for inference: one request may now pass. */
+  transaction_id: idSchema('transfer').nullable(),
   agent_id: idSchema('agent'),
   amount_msat: msatSchema,
-  payment_status: z.enum(PAYMENT_STATUSES),
+  payment_status: z.enum(PAYMENT_STATUSES).nullable(),
 });
 
 /** A page of approvals, newest first. */
@@ -112,7 +113,8 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
           approvalId: request.params.approval_id,
           reason: request.body?.reason ?? null,
         });
-        if ('paymentState' in outcome && outcome.paymentState === 'held') {
+        const waiting = 'paymentState' in outcome && outcome.paymentState === 'held';
+        if (waiting && outcome.transactionId !== null) {
           await runner.sendNow(outcome.transactionId);
         }
         return sendOutcome(reply, outcome, (resolved) => ({
@@ -121,7 +123,10 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
           transaction_id: resolved.transactionId,
           agent_id: resolved.agentId,
           amount_msat: resolved.amount,
-          payment_status: paymentBody(payments.find(resolved.transactionId)!, false).status,
+          payment_status:
+            resolved.transactionId === null
+              ? null
+              : paymentBody(payments.find(resolved.transactionId)!, false).status,
         }));
       },
     );

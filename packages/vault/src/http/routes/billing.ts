@@ -81,6 +81,7 @@ export async function billingRoutes(app: App, parts: VaultParts): Promise<void> 
             'insufficient_scope',
             'insufficient_balance',
             'policy_denied',
+            'approval_required',
             'agent_disabled',
             'idempotency_conflict',
             'already_released',
@@ -187,6 +188,7 @@ function reserveCommand(body: z.output<typeof reserveRequestSchema>, newId: NewI
     requestedModel: body.requested_model ?? null,
     coreId: body.core_id ?? null,
     reservationId: body.reservation_id ?? newId('reservation'),
+    approvalId: newId('approval'),
     byCorrelation: body.reservation_id === undefined,
     holdMs: (body.expires_in_secs ?? HOLD_SECS_DEFAULT) * 1000,
   };

@@ -4,8 +4,8 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tokenHash } from '../../agent/token.ts';
 import { NETWORKS } from '../../bolt11/invoice.ts';
-import { isRefusal, type Refusal, refuse, VaultError } from '../../errors.ts';
-import { readDestination } from '../../payment/destination.ts';
+import { isRefusal, VaultError } from '../../errors.ts';
+import { outsideType, readDestination } from '../../payment/destination.ts';
 import {
   DESTINATION_TYPES,
   type DestinationType,
@@ -257,12 +257,4 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
       return reply.send(paymentBody(payment, mayTakeEcash));
     },
   );
-}
-
-function outsideType(destination: string): DestinationType | Refusal {
-  if (destination.includes('@')) return 'lightning_address';
-  if (/^ln/i.test(destination)) return 'lightning_invoice';
-  return refuse('invalid_request', 'give a Lightning invoice or a Lightning address (name@host)', {
-    param: 'destination',
-  });
 }
