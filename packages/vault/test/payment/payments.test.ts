@@ -7,6 +7,7 @@ import {
   asOperator,
   balanceOf,
   books,
+  call,
   closeVaults,
   fundedAgent,
   openVault,
@@ -33,6 +34,9 @@ async function scripted(...rules: object[]): Promise<void> {
 }
 const paymentOf = async (agent: { token: string }, id: string) =>
   (await asAgent(vault, agent.token, `/agents/me/payments/${id}`)).body;
+
+const railState = async () =>
+  (await call(vault, { method: 'GET', url: '/health' })).body.rails.simulated;
 
 /** Lets time pass, after what runs has been given up, until the runner asks the wallet again. */
 async function askAgain(): Promise<void> {
@@ -214,6 +218,10 @@ describe('a wallet that', () => {
       'operator:loss': -1_000,
       'fees:simulated': 1_100,
     });
+    expect(await railState()).toMatchObject({
+      status: 'degraded',
+      reason: expect.stringContaining('frozen'),
+    });
     const next = await pay(vault, agent, { destination: 'bob@pay.example' });
     expect([next.status, next.body.error.code]).toEqual([503, 'rail_frozen']);
     expect((await asOperator(vault, 'POST', '/operator/rails/simulated/thaw')).status).toBe(200);
@@ -272,6 +280,7 @@ describe('a wallet that', () => {
     script.misbehave({ match: '', fault: 'forget' });
     await askAgain();
     expect(vault.runner.stuck.get(body.transaction_id)).toMatch(/no record/);
+    expect(await railState()).toMatchObject({ status: 'degraded' });
     expect((await balanceOf(vault, agent)).held).toBeGreaterThanOrEqual(1_000);
     expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
   });

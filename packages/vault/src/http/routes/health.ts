@@ -7,7 +7,14 @@ const healthAnswer = z.object({
   status: z.enum(['ok', 'unhealthy']),
   mode: z.literal('normal'),
   ledger_epoch: z.string(),
-  rails: z.record(z.string(), z.object({ status: z.enum(['ok', 'degraded']) })),
+  rails: z.record(
+    z.string(),
+    z.object({
+      status: z.enum(['ok', 'degraded']),
+      /** Why payments on it need a human. */
+      reason: z.string().optional(),
+    }),
+  ),
   database: z.object({
     readable: z.boolean(),
     writable: z.boolean(),
@@ -23,7 +30,15 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, wallet, agents, time, epoch } = parts;
+  const { engine, wallet, agents, payments, runner, time, epoch } = parts;
+
+  function railState() {
+    const frozen = payments.frozenRails().find(({ name }) => name === wallet.rail);
+    if (frozen?.reason) return { status: 'degraded' as const, reason: `frozen: ${frozen.reason}` };
+    const stuck = runner.stuck.size;
+    if (stuck === 0) return { status: 'ok' as const };
+    return { status: 'degraded' as const, reason: `${stuck} payments are stuck; see the log` };
+  }
 
   app.get(
     '/health',
@@ -43,7 +58,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
         status: healthy ? ('ok' as const) : ('unhealthy' as const),
         mode: 'normal' as const,
         ledger_epoch: epoch,
-        rails: { [wallet.rail]: { status: 'ok' as const } },
+        rails: { [wallet.rail]: readFailure === null ? railState() : { status: 'degraded' } },
         database: {
           readable: readFailure === null,
           writable,
