@@ -20,9 +20,11 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
     'The token is missing, wrong, revoked or expired. The message has the command that makes one.',
   insufficient_balance:
     'The agent has less available (`available_msats`) than the request may cost (`required_msats`). Lower `max_tokens`, or have the operator add funds.',
-  policy_denied: "The agent's spend policy refuses; `rule` says which limit.",
+  policy_denied:
+    "The agent's spend policy refuses, or the routing policy (`policy`) leaves no provider; `rule` says which limit.",
   approval_required:
     "The request is over a limit of the agent's spend policy and waits for the operator (`approval_id`, `expires_at`). Once approved, the same request passes for 10 minutes.",
+  model_not_allowed: "The agent's spend policy does not allow the model (`allowed_models`).",
   unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
   insufficient_scope: 'The token may not spend.',
   agent_disabled: 'The operator has disabled the agent.',

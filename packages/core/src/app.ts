@@ -4,6 +4,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { Caller } from './auth/caller.ts';
 import type { Place } from './http/caller-limits.ts';
 import { type ChatRouteDeps, chatCompletionsRoute, idHeaders } from './http/chat-completions.ts';
+import { type CostRouteDeps, costRoute } from './http/cost.ts';
 import {
   answerBrokenRequest,
   notFound,
@@ -31,6 +32,7 @@ export interface AppDeps {
   readonly bodyLimitBytes: number;
   readonly nowMs: () => number;
   readonly chat: ChatRouteDeps;
+  readonly cost: CostRouteDeps;
   readonly models: ModelsRouteDeps;
   readonly requests: RequestsRouteDeps;
   readonly health: HealthDeps;
@@ -84,6 +86,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   });
 
   chatCompletionsRoute(app, deps.chat);
+  costRoute(app, deps.cost);
   modelsRoute(app, deps.models);
   requestsRoute(app, deps.requests);
   healthRoute(app, deps.health);

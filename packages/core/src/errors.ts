@@ -15,6 +15,8 @@ export const CORE_ERRORS = {
   policy_denied: { status: 403, type: 'permission_error', retry: false },
   /** Over the agent's limit; a human was asked, and the same request may pass once they agree. */
   approval_required: { status: 403, type: 'permission_error', retry: false },
+  /** The agent's spend policy names the models that it may use. */
+  model_not_allowed: { status: 403, type: 'permission_error', retry: false },
   unknown_policy: { status: 400, type: 'invalid_request_error', retry: false },
   insufficient_scope: { status: 403, type: 'permission_error', retry: false },
   agent_disabled: { status: 403, type: 'permission_error', retry: false },

@@ -2,7 +2,7 @@
  * One request, from its first byte to its last satoshi. Every stage stands here in order, and all
  * branching between stages; the stages themselves decide (pure) or act (through ports).
  *
- *   parse ▸ claim ▸ choose ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
+ *   parse ▸ claim ▸ route ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
  *
  * There is one path: streaming is a property of the answer. Who the caller is, `auth/` has found;
  * what the wire looks like is `http/`.
@@ -26,6 +26,7 @@ import type { Candidate, Choice } from './route/choose.ts';
 import { STREAM_ENDS } from './route/failure.ts';
 import type { Attempts, FirstAnswer } from './route/first-answer.ts';
 import { headerOf } from './route/read-answer.ts';
+import type { Routed, Wish } from './route/route.ts';
 import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
 import { type Relayed, relay } from './stream/relay.ts';
@@ -35,7 +36,7 @@ import { type Prompt, promptOf } from './tokens/prompt.ts';
 /** The stages that need something from the outside, bound to it in `serve.ts`. */
 export interface Stages {
   readonly claims: Claims;
-  choose(request: ChatRequest, prompt: Prompt): Choice | Refusal;
+  route(request: ChatRequest, prompt: Prompt, call: Call): Routed;
   reserve(request: ChatRequest, choice: Choice, call: Call, claim: Claim): Promise<Hold | Refusal>;
   firstAnswer(request: ChatRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
   readonly checkpoints: Checkpoints;
@@ -50,6 +51,8 @@ export interface Call {
   readonly receivedAtMs: number;
   /** The caller did not ask to leave the comment line out. */
   readonly wantsComment: boolean;
+  /** What the caller says about the route. */
+  readonly wish: Wish;
   /** Path without the `/v1`. */
   readonly route: string;
   readonly idempotencyKey: string | null;
@@ -102,13 +105,16 @@ async function serveOnce(
   asked: Facts,
 ): Promise<Outcome> {
   const prompt = promptOf(request.body);
-  const choice = stages.choose(request, prompt);
-  if (choice.kind === 'refused') return refused(choice, asked);
+  const { choice, ...routing } = stages.route(request, prompt, call);
+  const routed: Facts = { ...asked, ...routing };
+  if (choice.kind === 'refused') return refused(choice, routed);
+
+  const qualifying: Facts = { ...routed, qualified: choice.qualified };
 
   const hold = await stages.reserve(request, choice, call, claim);
-  if (!isHold(hold)) return refused(hold, { ...asked, candidate: choice.candidates[0] });
+  if (!isHold(hold)) return refused(hold, { ...qualifying, candidate: choice.candidates[0] });
   const { reservationId, heldMsat, balanceMsat } = hold;
-  const held: Facts = { ...asked, reservationId, heldMsat, balanceMsat };
+  const held: Facts = { ...qualifying, reservationId, heldMsat, balanceMsat };
 
   const turn: Turn = { stages, call, claim, request, prompt, hold };
   let dispatchedTo: Candidate | null = null;
@@ -242,7 +248,8 @@ async function settle(
   answer: Billed['answer'] = null,
 ): Promise<void> {
   const { stages, call, claim, hold } = turn;
-  const { name: provider, tier } = candidate.provider;
+  const { tier } = candidate;
+  const { name: provider } = candidate.provider;
   const { model } = candidate.offer;
   const latencyMs = stages.nowMs() - call.receivedAtMs;
   await Promise.all([

@@ -1,5 +1,6 @@
 /** What became of a request: what the HTTP layer sends, and what the log keeps. */
 import type { Msat } from '@arbstr/shared';
+import type { Tier } from './config/types.ts';
 import type { Refusal } from './errors.ts';
 import type { KeptAnswer, UpstreamHeaders } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
@@ -10,6 +11,13 @@ import type { FailedAttempt } from './route/first-answer.ts';
 export interface Facts {
   readonly requestedModel: string | null;
   readonly streaming: boolean;
+  /** Name of the routing policy; null = none. */
+  readonly policy: string | null;
+  readonly score: number | null;
+  /** The tier that was wanted at least. */
+  readonly floor: Tier | null;
+  /** Everybody who could have served it. */
+  readonly qualified: readonly Candidate[];
   /** Who served it, or tried last. */
   readonly candidate: Candidate | null;
   readonly failed: readonly FailedAttempt[];
@@ -25,6 +33,10 @@ export interface Facts {
 export const NO_FACTS: Facts = {
   requestedModel: null,
   streaming: false,
+  policy: null,
+  score: null,
+  floor: null,
+  qualified: [],
   candidate: null,
   failed: [],
   reservationId: null,

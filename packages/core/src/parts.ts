@@ -23,6 +23,7 @@ import {
   type LossBudget,
   type RetryBudget,
 } from './route/budget.ts';
+import { createObserved, type Observed } from './route/observed.ts';
 import { type Checkpoints, createCheckpoints } from './settle/checkpoints.ts';
 import { createDeliveries, type Deliveries } from './settle/deliver.ts';
 import { createClaimTable } from './store/claim-table.ts';
@@ -65,6 +66,7 @@ export interface Parts {
   readonly shutdown: AbortController;
   readonly checkpoints: Checkpoints;
   readonly expectations: Expectations;
+  readonly observed: Observed;
   readonly activity: Activity;
   /** Null in free mode. */
   readonly billing: Billing | null;
@@ -113,6 +115,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     shutdown: new AbortController(),
     checkpoints: createCheckpoints(),
     expectations: createExpectations(),
+    observed: createObserved(nowMs, Math.random),
     activity: { open: 0, running: 0, bodyBytes: 0, draining: false, disbelieved: new Map() },
     billing: config.vault === null ? null : buildBilling(config.vault, journal, log, nowMs),
   };

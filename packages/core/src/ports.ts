@@ -234,6 +234,12 @@ export interface RequestRow {
   firstByteMs: number | null;
   /** What failed attempts may have cost the operator; the agent was charged nothing for them. */
   lostMsat: Msat;
+  policy: string | null;
+  floor: string | null;
+  complexityScore: number | null;
+  /** What the same tokens would have cost at the dearest, and on average, of all that qualified. */
+  dearestMsat: number | null;
+  meanMsat: number | null;
 }
 
 export interface RequestLog {

@@ -3,8 +3,9 @@ import { MSAT_MAX, type Msat, msat } from '@arbstr/shared';
 import { CORE_ERRORS } from './errors.ts';
 import { retriesOf } from './http/answer-headers.ts';
 import type { Call } from './lifecycle.ts';
-import type { Outcome } from './outcome.ts';
+import type { Facts, Outcome } from './outcome.ts';
 import type { RequestRow } from './ports.ts';
+import { costOf } from './pricing/cost.ts';
 import type { FailedAttempt } from './route/first-answer.ts';
 
 /** nginx's code for a client that closed the connection; there is no official one. */
@@ -22,7 +23,7 @@ export function requestRow(outcome: Outcome, call: Call, nowMs: number): Request
     requestedModel: facts.requestedModel ?? '',
     model: candidate?.offer.model ?? null,
     provider: candidate?.provider.name ?? null,
-    tier: candidate?.provider.tier ?? null,
+    tier: candidate?.tier ?? null,
     streaming: facts.streaming,
     status: statusOf(outcome),
     errorCode: refusal?.code ?? null,
@@ -40,12 +41,24 @@ export function requestRow(outcome: Outcome, call: Call, nowMs: number): Request
     latencyMs: Math.max(0, nowMs - call.receivedAtMs),
     firstByteMs: facts.firstByteMs,
     lostMsat: lostOf(facts.failed),
+    policy: facts.policy,
+    floor: facts.floor,
+    complexityScore: facts.score,
+    ...elsewhere(facts),
   };
 }
 
 function lostOf(failed: readonly FailedAttempt[]): Msat {
   const sum = failed.reduce((total, { lostMsat }) => total + lostMsat, 0);
   return msat(Math.min(sum, MSAT_MAX));
+}
+
+/** The prices of this moment; a later statistic cannot know them. */
+function elsewhere({ bill, qualified }: Facts): Pick<RequestRow, 'dearestMsat' | 'meanMsat'> {
+  if (bill === null || qualified.length === 0) return { dearestMsat: null, meanMsat: null };
+  const costs = qualified.map(({ offer }) => costOf(offer.rates, bill.usage));
+  const sum = costs.reduce((total, cost) => total + cost, 0);
+  return { dearestMsat: Math.max(...costs), meanMsat: Math.round(sum / costs.length) };
 }
 
 const logNames = new Map<string, string>();

@@ -10,7 +10,7 @@ import type { Outcome } from './outcome.ts';
 import { type Billing, buildParts, type Parts } from './parts.ts';
 import { requestLine, requestRow } from './record.ts';
 import { recoverJournal, releaseOrphans } from './settle/recover.ts';
-import { bindStages } from './stages.ts';
+import { bindStages, routeWith } from './stages.ts';
 import { warmTokenizer } from './tokens/count.ts';
 
 export interface RunningCore {
@@ -90,7 +90,17 @@ function appOf(parts: Parts): FastifyInstance {
       limits: createCallerLimits(config.server, nowMs),
       record: (outcome, call) => record(parts, outcome, call),
     },
-    models: { ...auth, providers, createdSecs: Math.floor(nowMs() / 1000) },
+    cost: {
+      ...auth,
+      dryRoute: (request, prompt, asked) =>
+        routeWith(parts, parts.observed.dry, request, prompt, asked),
+    },
+    models: {
+      ...auth,
+      providers,
+      virtualModels: config.virtualModels,
+      createdSecs: Math.floor(nowMs() / 1000),
+    },
     requests: { ...auth, log: parts.requestLog, nowMs },
     health: {
       providers,
@@ -110,7 +120,11 @@ function record(parts: Parts, outcome: Outcome, call: Call): void {
   const row = requestRow(outcome, call, parts.nowMs());
   if (row.requestedModel !== '') parts.requestLog.append(row);
   if (bill !== null && row.provider !== null) {
-    parts.expectations.observe(row.requestedModel, bill.usage.outputTokens);
+    parts.expectations.observe(
+      row.model ?? row.requestedModel,
+      outcome.facts.policy,
+      bill.usage.outputTokens,
+    );
     if (bill.disbelieved) {
       activity.disbelieved.set(row.provider, (activity.disbelieved.get(row.provider) ?? 0) + 1);
     }

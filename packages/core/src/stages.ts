@@ -6,54 +6,85 @@ import type { Billing, Parts } from './parts.ts';
 import { reserveClaimed } from './reserve/claimed.ts';
 import { freeHold, type Hold } from './reserve/hold.ts';
 import { isHold, reserve } from './reserve/reserve.ts';
-import { type Choice, choose } from './route/choose.ts';
-import { firstAnswer } from './route/first-answer.ts';
-import { estimatePrompt } from './tokens/prompt.ts';
+import type { Choice } from './route/choose.ts';
+import { type Attempts, firstAnswer } from './route/first-answer.ts';
+import type { Ranking } from './route/rank.ts';
+import { type Routed, route } from './route/route.ts';
+import { sellersOf } from './route/sellers.ts';
+import { estimatePrompt, type Prompt } from './tokens/prompt.ts';
 
 export function bindStages(parts: Parts): Stages {
-  const { billing, breakers, config, nowMs, providers, upstream } = parts;
+  const { billing, breakers, config, nowMs, upstream } = parts;
   return {
     nowMs,
     checkpoints: parts.checkpoints,
     claims: parts.claims,
-    choose: (request, prompt) =>
-      choose({
-        request,
-        providers,
-        prompt: estimatePrompt(prompt),
-        outputExpectation: parts.expectations.of(request.model),
-        billing: billing === null ? null : billing.config,
-        maxAttempts: config.retry.maxAttempts,
-        rescue: config.retry.rescue,
-        availability: breakers,
-        nowMs: nowMs(),
-      }),
+    route: (request, prompt, asked) => routeWith(parts, parts.observed, request, prompt, asked),
     reserve: (request, choice, call, claim) =>
       billing === null
         ? Promise.resolve(freeHold())
         : reserveWith(parts, billing, request, choice, call, claim.key),
     firstAnswer: (request, choice, hold, call) =>
-      firstAnswer(
-        {
-          upstream,
-          breakers,
-          nowMs,
-          retries: parts.retries,
-          losses: parts.losses,
-          limits: config.retry,
-          random: Math.random,
-        },
-        {
-          request,
-          choice,
-          hold,
-          agentId: call.caller.kind === 'agent' ? call.caller.agentId : null,
-          correlationId: call.correlationId,
-          shutdown: parts.shutdown.signal,
-          clientGone: call.clientGone,
-        },
+      observed(parts, () =>
+        firstAnswer(
+          {
+            upstream,
+            breakers,
+            nowMs,
+            retries: parts.retries,
+            losses: parts.losses,
+            limits: config.retry,
+            random: Math.random,
+          },
+          {
+            request,
+            choice,
+            hold,
+            agentId: call.caller.kind === 'agent' ? call.caller.agentId : null,
+            correlationId: call.correlationId,
+            shutdown: parts.shutdown.signal,
+            clientGone: call.clientGone,
+          },
+        ),
       ),
   };
+}
+
+/** ROUTE, for a request and, with a ranking that takes no turns, for a dry run. */
+export function routeWith(
+  parts: Parts,
+  ranking: Ranking,
+  request: ChatRequest,
+  prompt: Prompt,
+  { caller, wish }: Pick<Call, 'caller' | 'wish'>,
+): Routed {
+  const { billing, breakers, config, nowMs, providers } = parts;
+  return route({
+    request,
+    wish,
+    config,
+    sellers: sellersOf(providers),
+    prompt: estimatePrompt(prompt),
+    expectation: parts.expectations.of,
+    agentModels: caller.kind === 'agent' ? caller.allowedModels : null,
+    ranking,
+    billing: billing === null ? null : billing.config,
+    maxAttempts: config.retry.maxAttempts,
+    rescue: config.retry.rescue,
+    availability: breakers,
+    nowMs: nowMs(),
+  });
+}
+
+/** Ranking learns from answers that the first attempt gave: others say nothing of who gave them. */
+async function observed(parts: Parts, answer: () => Promise<Attempts>): Promise<Attempts> {
+  const fromMs = parts.nowMs();
+  const attempts = await answer();
+  const { kind, candidate } = attempts.answer;
+  if (attempts.failed.length === 0 && kind === 'streaming') {
+    parts.observed.observe(candidate.provider.name, candidate.offer.model, parts.nowMs() - fromMs);
+  }
+  return attempts;
 }
 
 async function reserveWith(

@@ -16,7 +16,11 @@ export const HEADERS = {
   arbstrRequestId: 'x-arbstr-request-id',
   provider: 'x-arbstr-provider',
   model: 'x-arbstr-model',
+  /** That served; `floor` is the lowest that was wanted. */
   tier: 'x-arbstr-tier',
+  floor: 'x-arbstr-floor',
+  /** 0…1, three decimals. */
+  complexityScore: 'x-arbstr-complexity-score',
   /** Failed attempts per provider, first seen first: "2/alpha, 1/beta". */
   retries: 'x-arbstr-retries',
   latencyMs: 'x-arbstr-latency-ms',

@@ -12,6 +12,8 @@ export type Caller =
       readonly agentId: string;
       readonly token: string;
       readonly scopes: readonly AgentScope[];
+      /** By the agent's spend policy; null = all. The vault's reserve has the last word. */
+      readonly allowedModels: ReadonlySet<string> | null;
     }
   /** The holder of server.auth_token. */
   | { readonly kind: 'operator' }
@@ -52,8 +54,9 @@ export function createAuthenticator(vault: Vault, nowMs: () => number): Authenti
       if (cached !== undefined && cached.untilMs > nowMs()) return cached.caller;
       const reply = await vault.authenticate(token);
       if (reply.kind === 'ok') {
-        const { agent_id: agentId, scopes } = reply.value;
-        const caller: Caller = { kind: 'agent', agentId, token, scopes };
+        const { agent_id: agentId, scopes, allowed_models } = reply.value;
+        const allowedModels = allowed_models === null ? null : new Set(allowed_models);
+        const caller: Caller = { kind: 'agent', agentId, token, scopes, allowedModels };
         if (cache.size >= CACHE_ENTRIES_MAX) cache.clear();
         cache.set(token, { caller, untilMs: nowMs() + CACHE_MS });
         return caller;

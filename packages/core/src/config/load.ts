@@ -14,6 +14,7 @@ import {
   type ReadProvider,
   readProvider,
 } from './read-provider.ts';
+import { readPolicies, readRouting, readVirtualModels } from './read-routing.ts';
 import {
   type LiteralSecret,
   readBreaker,
@@ -23,7 +24,6 @@ import {
   readRetry,
   readServer,
   readVault,
-  refuseLaterTables,
   warnOfOpenProxy,
 } from './read-server.ts';
 import { TableReader } from './read-table.ts';
@@ -88,17 +88,21 @@ function readDocument(
   const vault = readVault(root, root.table('vault'), literals);
   warnOfOpenProxy(serverTable, server, root.has('vault'));
   const markupPpm = readMarkup(root.table('pricing'));
+  const providers = readProviders(root, { env, markupPpm, literals });
+  const known = { providers, discovers: false };
   const config: Config = {
     server,
     database: readDatabase(root.table('database')),
     vault,
-    providers: readProviders(root, { env, markupPpm, literals }),
+    providers,
     markupPpm,
     breaker: readBreaker(root.table('breaker')),
     retry: readRetry(root.table('retry')),
+    policies: readPolicies(root.table('policies'), known),
+    virtualModels: readVirtualModels(root, known),
+    routing: readRouting(root.table('routing')),
     logging: readLogging(root.table('logging')),
   };
-  refuseLaterTables(root);
   root.end();
   return config;
 }

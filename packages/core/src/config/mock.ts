@@ -3,7 +3,9 @@
  * prices, inside this process, without keys and without a vault. It runs anywhere and shows the
  * one thing that core is for: the cheapest answers.
  */
+
 import { ZERO_MSAT } from '@arbstr/shared';
+import { CALIBRATED } from '../complexity/score.ts';
 import { type Rates, rateFromSats } from '../pricing/rate.ts';
 import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { deepFreeze } from './freeze.ts';
@@ -47,6 +49,14 @@ export function mockConfig(): Config {
     markupPpm: 0,
     breaker: BREAKER_DEFAULT,
     retry: RETRY_DEFAULT,
+    policies: { defaultStrategy: 'cheapest', rules: [] },
+    virtualModels: new Map(),
+    routing: {
+      floorConcreteModels: false,
+      thresholdLow: CALIBRATED.thresholdLow,
+      thresholdHigh: CALIBRATED.thresholdHigh,
+      weights: CALIBRATED.weights,
+    },
     logging: { level: 'info', logRequests: true },
   });
 }
@@ -73,6 +83,7 @@ function mockProvider(name: string, satsPerKtok: number): ProviderConfig {
     apiKey: null,
     keySource: 'none',
     models: [...MOCK_MODELS],
+    weight: 1,
     tier: 'standard',
     maxConcurrency: 64,
     timeouts: TIMEOUTS_DEFAULT,

@@ -53,6 +53,7 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     kind,
     ...key,
     models,
+    weight: table.number('weight', { min: 0, max: 1_000_000 }) ?? 1,
     tier: table.oneOf('tier', TIERS) ?? 'standard',
     maxConcurrency: table.integer('max_concurrency', { min: 1, max: 100_000 }) ?? 64,
     timeouts: readTimeouts(table.table('timeouts')),
@@ -146,7 +147,6 @@ function readEndpoints(table: TableReader): void {
 function refuseLaterKeys(table: TableReader): void {
   table.later('auto_discover', false);
   table.later('refresh_secs');
-  table.later('weight', 1);
 }
 
 function readTimeouts(table: TableReader): Timeouts {

@@ -161,13 +161,3 @@ export function readLogging(logging: TableReader): Config['logging'] {
   logging.end();
   return { level, logRequests };
 }
-
-/** Tables whose features are still to come. `[policies]` with nothing but the default is inert. */
-export function refuseLaterTables(root: TableReader): void {
-  root.later('models');
-  root.later('routing');
-  const policies = root.table('policies');
-  policies.later('default_strategy', 'cheapest');
-  policies.later('rules');
-  policies.end();
-}

@@ -3,6 +3,7 @@
  * Units stand last in the names; amounts are integer msat; nothing here is read again from disk
  * or from the environment.
  */
+import type { ComplexityWeights } from '../complexity/score.ts';
 import type { Rates } from '../pricing/rate.ts';
 import type { Secret } from './secret.ts';
 
@@ -16,6 +17,10 @@ export interface Config {
   readonly markupPpm: number;
   readonly breaker: BreakerConfig;
   readonly retry: RetryConfig;
+  readonly policies: PoliciesConfig;
+  /** By name. */
+  readonly virtualModels: ReadonlyMap<string, VirtualModel>;
+  readonly routing: RoutingConfig;
   readonly logging: { readonly level: LogLevel; readonly logRequests: boolean };
 }
 
@@ -107,6 +112,49 @@ export type DisconnectAction = (typeof DISCONNECT_ACTIONS)[number];
 export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export const STRATEGIES = ['cheapest', 'lowest_latency', 'round_robin', 'weighted'] as const;
+export type Strategy = (typeof STRATEGIES)[number];
+
+export interface PoliciesConfig {
+  readonly defaultStrategy: Strategy;
+  /** In the order of the file: of several whose keywords match, the first counts. */
+  readonly rules: readonly PolicyRule[];
+}
+
+/** A routing rule. What it does not say does not bind. */
+export interface PolicyRule {
+  readonly name: string;
+  /** null = all. */
+  readonly allowedModels: ReadonlySet<string> | null;
+  readonly allowedProviders: ReadonlySet<string> | null;
+  readonly strategy: Strategy | null;
+  /** Caps, markup included: on the rate of output, and on a request's expected cost. */
+  readonly maxOutputMsatPerMtok: number | null;
+  readonly maxRequestMsat: number | null;
+  readonly minTier: Tier | null;
+  /** Never serve from below `minTier` or the floor. */
+  readonly strictTier: boolean;
+  /** null = as `retry.rescue` says. */
+  readonly rescue: Rescue | null;
+  /** Matches a text that has one of the keywords as whole words; null = none. */
+  readonly keywords: RegExp | null;
+}
+
+/** A name that stands for concrete models, one tier each. */
+export interface VirtualModel {
+  readonly name: string;
+  readonly models: ReadonlyMap<string, Tier>;
+}
+
+export interface RoutingConfig {
+  /** The automatic score binds concrete models too. */
+  readonly floorConcreteModels: boolean;
+  /** Scores below `thresholdLow` need no more than local, above `thresholdHigh` frontier. */
+  readonly thresholdLow: number;
+  readonly thresholdHigh: number;
+  readonly weights: ComplexityWeights;
+}
+
 /** Where a provider's key came from: the file, a `${VAR}` in it, `ARBSTR_<NAME>_API_KEY`, nowhere. */
 export type KeySource = 'literal' | 'env' | 'convention' | 'none';
 
@@ -120,6 +168,8 @@ export interface ProviderConfig {
   readonly keySource: KeySource;
   readonly models: readonly string[];
   readonly tier: Tier;
+  /** Share of the requests under strategy "weighted", beside the others' weights. */
+  readonly weight: number;
   /** Requests under way at once. */
   readonly maxConcurrency: number;
   readonly timeouts: Timeouts;

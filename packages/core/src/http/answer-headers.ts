@@ -31,11 +31,14 @@ export function factHeaders(facts: Facts, latencyMs: number): AnswerHeaders {
   if (candidate !== null) {
     headers[HEADERS.provider] = candidate.provider.name;
     headers[HEADERS.model] = headerSafe(candidate.offer.model);
-    headers[HEADERS.tier] = candidate.provider.tier;
+    headers[HEADERS.tier] = candidate.tier;
     if (candidate.sendBoundAs !== null && candidate.outputBound !== null) {
       headers[HEADERS.maxTokens] = String(candidate.outputBound);
     }
   }
+  if (facts.policy !== null) headers[HEADERS.policy] = facts.policy;
+  if (facts.score !== null) headers[HEADERS.complexityScore] = facts.score.toFixed(3);
+  if (facts.floor !== null) headers[HEADERS.floor] = facts.floor;
   if (failed.length > 0) headers[HEADERS.retries] = retriesOf(failed);
   if (bill !== null) headers[HEADERS.costSats] = formatSats(bill.costMsat);
   if (balanceMsat !== null) headers[HEADERS.balanceSats] = formatSats(balanceMsat);

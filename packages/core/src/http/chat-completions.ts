@@ -8,6 +8,7 @@ import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
 import { type AuthDeps, spender } from './authenticate.ts';
 import type { CallerLimits, Place } from './caller-limits.ts';
 import { createClientStream, endWithin } from './client-stream.ts';
+import { wishOf } from './cost.ts';
 import { writeRefusal } from './hardening.ts';
 
 export interface ChatRouteDeps extends AuthDeps {
@@ -94,17 +95,6 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
             refuse('overloaded', 'Too many requests are under way here. Try again shortly.'),
           );
         }
-        const policy = request.headers[HEADERS.policy];
-        if (policy !== undefined) {
-          return writeRefusal(
-            reply,
-            refuse(
-              'unknown_policy',
-              `There is no policy ${JSON.stringify(policy)}: none is configured. Leave ${HEADERS.policy} out.`,
-              { param: HEADERS.policy },
-            ),
-          );
-        }
         const caller = await spender(deps, request);
         if (caller.kind === 'refused') return writeRefusal(reply, caller);
         const place = deps.limits.enter(nameOf(caller, request));
@@ -130,6 +120,7 @@ function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: Fastify
     correlationId: request.id,
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     receivedAtMs,
+    wish: wishOf(request),
     route: request.url.replace(/^\/v1(?=\/)|\?.*$/g, ''),
     idempotencyKey: textOf(request.headers[HEADERS.idempotencyKey]),
     sdkRetry: countOf(request.headers[HEADERS.sdkRetryCount]),

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import type { ProviderConfig } from '../config/types.ts';
+import { type ProviderConfig, TIERS, type Tier, type VirtualModel } from '../config/types.ts';
 import { refuse } from '../errors.ts';
 import type { Rates } from '../pricing/rate.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
@@ -7,6 +7,7 @@ import { writeRefusal } from './hardening.ts';
 
 export interface ModelsRouteDeps extends AuthDeps {
   readonly providers: readonly ProviderConfig[];
+  readonly virtualModels: ReadonlyMap<string, VirtualModel>;
   /** Unix seconds: when this configuration was loaded. */
   readonly createdSecs: number;
 }
@@ -41,7 +42,21 @@ export function modelsRoute(app: FastifyInstance, deps: ModelsRouteDeps): void {
   }
 }
 
-function modelObjects({ providers, createdSecs }: ModelsRouteDeps): Map<string, object> {
+function modelObjects(deps: ModelsRouteDeps): Map<string, object> {
+  return new Map([...virtualObjects(deps), ...concreteObjects(deps)]);
+}
+
+function virtualObjects({ virtualModels, createdSecs }: ModelsRouteDeps): [string, object][] {
+  return [...virtualModels.values()].map(({ name, models }) => {
+    const of = (tier: Tier) =>
+      [...models].filter(([, its]) => its === tier).map(([model]) => model);
+    const tiers = Object.fromEntries(TIERS.map((tier) => [tier, of(tier)]));
+    const arbstr = { virtual: true, ...tiers };
+    return [name, { id: name, object: 'model', created: createdSecs, owned_by: 'arbstr', arbstr }];
+  });
+}
+
+function concreteObjects({ providers, createdSecs }: ModelsRouteDeps): Map<string, object> {
   const names = new Set(providers.flatMap(({ offers }) => [...offers.keys()]));
   return new Map(
     [...names].sort().map((id) => [

@@ -120,6 +120,9 @@ function wireRequest(row: StoredRequest) {
     served_model: row.model,
     provider: row.provider,
     tier: row.tier,
+    floor: row.floor,
+    complexity_score: row.complexityScore,
+    policy: row.policy,
     streaming: row.streaming,
     success: row.ending === 'answered',
     /** answered | client_gone | broken | refused */
@@ -137,6 +140,9 @@ function wireRequest(row: StoredRequest) {
       msats: row.costMsat,
       provider_msats: row.providerCostMsat,
       held_msats: row.heldMsat,
+      /** The same tokens elsewhere, at the prices of then. */
+      dearest_msats: row.dearestMsat,
+      mean_msats: row.meanMsat,
       /** The operator's, by failed attempts; the agent was not charged for them. */
       lost_msats: row.lostMsat,
     },

@@ -68,6 +68,13 @@ const MIGRATIONS: readonly string[] = [
   ) strict;
   create index claims_by_expiry on claims (expires_at_ms, answer_bytes);
   `,
+  `
+  alter table requests add column policy text;
+  alter table requests add column floor text;
+  alter table requests add column complexity_score real;
+  alter table requests add column dearest_msat integer;
+  alter table requests add column mean_msat integer;
+  `,
 ];
 
 export class NewerDatabaseError extends Error {

@@ -24,8 +24,9 @@ export function createRequestLog(
     insert into requests (correlation_id, reservation_id, agent_id, timestamp_ms, requested_model,
       model, provider, tier, streaming, status, error_code, error_message, ending, input_tokens,
       cached_input_tokens, output_tokens, estimated, disbelieved, cost_msat, provider_cost_msat,
-      held_msat, attempts, latency_ms, first_byte_ms, lost_msat)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      held_msat, attempts, latency_ms, first_byte_ms, lost_msat, policy, floor,
+      complexity_score, dearest_msat, mean_msat)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   return {
     append(row) {
       writer.lazy(() => insert.run(...valuesOf(row)));
@@ -79,6 +80,11 @@ function valuesOf(row: RequestRow): unknown[] {
     row.latencyMs,
     row.firstByteMs,
     row.lostMsat,
+    row.policy,
+    row.floor,
+    row.complexityScore,
+    row.dearestMsat,
+    row.meanMsat,
   ];
 }
 

@@ -1,5 +1,5 @@
 /** Core's own database: the journal of live reservations and the request log. */
-import { index, integer, sqliteTable, text } from 'drizzle-orm/sqlite-core';
+import { index, integer, real, sqliteTable, text } from 'drizzle-orm/sqlite-core';
 
 export const meta = sqliteTable('meta', { key: text().primaryKey(), value: text().notNull() });
 
@@ -55,6 +55,11 @@ export const requests = sqliteTable(
     latencyMs: integer('latency_ms').notNull(),
     firstByteMs: integer('first_byte_ms'),
     lostMsat: integer('lost_msat').notNull().default(0),
+    policy: text(),
+    floor: text(),
+    complexityScore: real('complexity_score'),
+    dearestMsat: integer('dearest_msat'),
+    meanMsat: integer('mean_msat'),
   },
   (table) => [
     index('requests_by_correlation').on(table.correlationId),

@@ -69,7 +69,7 @@ function wireBill({ bill, candidate, latencyMs }: TailOrder): WireBill {
     cost_msats: bill.costMsat satisfies Msat,
     provider: candidate.provider.name,
     model: candidate.offer.model,
-    tier: candidate.provider.tier,
+    tier: candidate.tier,
     latency_ms: latencyMs,
     usage: wireUsage(bill),
     estimated: bill.estimated,

@@ -1,5 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are variables of the configuration file
 import { describe, expect, it } from 'vitest';
+import { CALIBRATED } from '../../src/complexity/score.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { mockConfig } from '../../src/config/mock.ts';
 import { type Config, TIMEOUTS_DEFAULT } from '../../src/config/types.ts';
@@ -25,6 +26,14 @@ describe('what a file does not say', () => {
       providers: [],
       markupPpm: 0,
       breaker: { failures: 3, openMs: 30_000, credentialsMs: 300_000, paymentMs: 60_000 },
+      policies: { defaultStrategy: 'cheapest', rules: [] },
+      virtualModels: new Map(),
+      routing: {
+        floorConcreteModels: false,
+        thresholdLow: CALIBRATED.thresholdLow,
+        thresholdHigh: CALIBRATED.thresholdHigh,
+        weights: CALIBRATED.weights,
+      },
       retry: {
         maxAttempts: 4,
         backoffMs: 250,
@@ -47,6 +56,7 @@ describe('what a file does not say', () => {
       keySource: 'none',
       models: ['m'],
       tier: 'standard',
+      weight: 1,
       maxConcurrency: 64,
       timeouts: {
         connectMs: 5000,

@@ -313,11 +313,42 @@ name = "code"
 max_sats_per_1k_output = 50
 `;
     expect(problems(text)).toEqual([
-      '1: routing is not yet supported; remove it',
       '2: "standard_threshold" is now complexity_threshold_low',
-      '3: rules is not yet supported; remove it',
       '5: "max_sats_per_1k_output" is now max_sats_per_1m_output, in sats per 1M tokens; multiply the value by 1000',
     ]);
+  });
+});
+
+describe('policies, virtual models and tiers', () => {
+  it.each([
+    [
+      '[[policies.rules]]\nallowed_providers = ["nobody"]',
+      ['1: each policy needs a name', '2: there is no provider "nobody"; there are "alpha"'],
+    ],
+    [
+      '[[policies.rules]]\nname = "a b"\nmin_tier = "best"\nstrategy = "cheap"',
+      [
+        '2: name must be 1 to 128 visible ASCII characters',
+        '3: min_tier must be one of "local", "standard", "frontier"',
+        '4: strategy must be one of "cheapest"',
+      ],
+    ],
+    [
+      '[[policies.rules]]\nname = "a"\n[[policies.rules]]\nname = "a"',
+      ['4: policy "a" stands twice'],
+    ],
+    ['[[models]]\nname = "m"\nlocal = ["x"]', ['2: "m" is a model that a provider serves']],
+    ['[[models]]\nname = "auto"', ['2: "auto" names no models']],
+    ['[[models]]\nname = "auto"\nlocal = ["m"]\nfrontier = ["m"]', ['4: "m" stands in two tiers']],
+    [
+      '[routing]\ncomplexity_threshold_low = 0.9\ncomplexity_threshold_high = 0.5',
+      ['2: complexity_threshold_low (0.9) must not be above complexity_threshold_high (0.5)'],
+    ],
+    ['[routing.complexity_weights]\nword = 2', ['2: unknown key "word"']],
+  ])('%j is refused', (text, expected) => {
+    const found = problems(`${text}\n${adding('')}`);
+    expect(found).toHaveLength(expected.length);
+    for (const [nth, message] of expected.entries()) expect(found[nth]).toContain(message);
   });
 });
 
@@ -328,7 +359,6 @@ describe('a key whose feature is still to come', () => {
       '6: auto_discover is not yet supported; remove it, or leave it at false',
     ],
     [adding('refresh_secs = 120'), '6: refresh_secs is not yet supported; remove it'],
-    [adding('weight = 2'), '6: weight is not yet supported; remove it, or leave it at 1'],
     [
       adding('endpoints = ["chat", "embeddings"]'),
       '6: endpoint "embeddings" is not yet supported; write endpoints = ["chat"]',
@@ -340,13 +370,6 @@ describe('a key whose feature is still to come', () => {
     [adding('kind = "openrouter"'), '6: kind "openrouter" is not yet supported'],
     [adding('kind = "ollama"'), '6: kind "ollama" is not yet supported'],
     [adding('kind = "mesh-llm"'), '6: kind "mesh-llm" is not yet supported'],
-    ['[[models]]\nname = "auto"', '1: models is not yet supported; remove it'],
-    [
-      '[policies]\ndefault_strategy = "weighted"',
-      '2: default_strategy is not yet supported; remove it, or leave it at cheapest',
-    ],
-    ['[[policies.rules]]\nname = "x"', '1: rules is not yet supported; remove it'],
-    ['[routing]\nfloor_concrete_models = false', '1: routing is not yet supported; remove it'],
     ['[pricing]\nsats_per_usd = "feed"', '2: sats_per_usd is not yet supported; remove it'],
   ])('%j is refused, not silently accepted', (text, expected) => {
     const found = problems(text);

@@ -5,6 +5,7 @@ import { mockConfig } from '../../src/config/mock.ts';
 import type { Offer, ProviderConfig } from '../../src/config/types.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import { type ChooseInput, choose } from '../../src/route/choose.ts';
+import { sellersOf } from '../../src/route/sellers.ts';
 import { estimatePrompt, promptOf } from '../../src/tokens/prompt.ts';
 
 const template = mockConfig().providers[0]!;
@@ -57,9 +58,15 @@ function chosen(wish: Wish) {
   if (!parsed.ok) throw new Error(parsed.error.message);
   return choose({
     request: parsed.request,
-    providers: wish.sellers,
+    sellers: sellersOf(wish.sellers),
+    virtual: null,
+    rule: null,
+    agentModels: null,
+    floor: null,
+    strategy: 'cheapest',
+    ranking: { latencyMs: () => null, turn: () => 0, random: () => 0.5 },
     prompt: estimatePrompt(promptOf(body)),
-    outputExpectation: wish.outputExpectation ?? 256,
+    outputExpectation: () => wish.outputExpectation ?? 256,
     billing: wish.billing === undefined ? { defaultReserveTokens: 4096 } : wish.billing,
     maxAttempts: wish.maxAttempts ?? 4,
     rescue: 'off',

@@ -52,6 +52,11 @@ function rowOf(correlationId: string): RequestRow {
     attempts: '',
     latencyMs: 5,
     firstByteMs: 2,
+    policy: null,
+    floor: null,
+    complexityScore: null,
+    dearestMsat: null,
+    meanMsat: null,
     lostMsat: msat(0),
   };
 }

@@ -1,0 +1,171 @@
+/** Whether an offer can and may serve a request, and what it would cost. Pure. */
+import type { Msat } from '@arbstr/shared';
+import type { Offer, PolicyRule, ProviderConfig, Tier } from '../config/types.ts';
+import type { ChatRequest } from '../openai/chat-request.ts';
+import { isOpenAiReasoningModel } from '../openai/model-family.ts';
+import { refusedParam } from '../openai/refused-params.ts';
+import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
+import { expectedCost } from '../pricing/expected.ts';
+import type { PromptEstimate } from '../tokens/prompt.ts';
+import type { Seller } from './sellers.ts';
+
+export interface Candidate {
+  readonly provider: ProviderConfig;
+  readonly offer: Offer;
+  /** The provider's, or where a virtual model was asked for the one that it lists the model under. */
+  readonly tier: Tier;
+  readonly expectedMsat: Msat;
+  /** Output tokens that are expected of it, all choices together. */
+  readonly expectedOutput: number;
+  /** Output tokens per choice that bound the bill; null in free mode where the caller gave none. */
+  readonly outputBound: number | null;
+  /** Where core sends the bound itself, in the spelling that the model takes. */
+  readonly sendBoundAs: 'max_tokens' | 'max_completion_tokens' | null;
+  readonly inputTokensMax: number;
+}
+
+/** Why not. `rule`: the key of the policy that says so. */
+export type Exclusion =
+  | { reason: 'model_not_allowed' }
+  | { reason: 'policy'; rule: PolicyKey }
+  | { reason: 'unsupported_parameter'; param: string }
+  | { reason: 'no_capability'; capability: string }
+  | { reason: 'context_too_small'; contextWindow: number }
+  | { reason: 'below_floor' }
+  | { reason: 'breaker_open' }
+  | { reason: 'busy' };
+
+export type PolicyKey =
+  | 'allowed_models'
+  | 'allowed_providers'
+  | 'max_sats_per_1m_output'
+  | 'max_sats_per_request'
+  | 'strict_tier';
+
+export interface Availability {
+  allows(provider: string, model: string): boolean;
+  inFlight(provider: string): number;
+  nextTryMs(seats: readonly { provider: string; model: string }[]): number;
+}
+
+export interface EligibleInput {
+  readonly request: ChatRequest;
+  readonly prompt: PromptEstimate;
+  /** Output tokens per choice that a model is expected to produce. */
+  readonly outputExpectation: (model: string) => number;
+  /** Null in free mode. */
+  readonly billing: { readonly defaultReserveTokens: number } | null;
+  readonly rule: PolicyRule | null;
+  /** What the agent's spend policy allows; null = all. */
+  readonly agentModels: ReadonlySet<string> | null;
+  readonly availability: Availability;
+}
+
+/** A hold covers twice our own count at least, also where a provider's reports are trusted. */
+const TOLERANCE_MIN = 2;
+
+export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candidate | Exclusion {
+  const { availability, rule } = input;
+  const { provider, offer } = seller;
+  const exclusion = forbidden(input, seller) ?? unfit(input, seller);
+  if (exclusion !== null) return exclusion;
+  const candidate = candidateOf(input, seller, tier);
+  const cap = rule?.maxRequestMsat ?? null;
+  if (cap !== null && candidate.expectedMsat > cap) {
+    return { reason: 'policy', rule: 'max_sats_per_request' };
+  }
+  if (!availability.allows(provider.name, offer.model)) return { reason: 'breaker_open' };
+  if (availability.inFlight(provider.name) >= provider.maxConcurrency) return { reason: 'busy' };
+  return candidate;
+}
+
+function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
+  const { agentModels, rule } = input;
+  if (agentModels !== null && !agentModels.has(offer.model)) return { reason: 'model_not_allowed' };
+  if (rule === null) return null;
+  const policy = (key: PolicyKey): Exclusion => ({ reason: 'policy', rule: key });
+  if (rule.allowedModels?.has(offer.model) === false) return policy('allowed_models');
+  if (rule.allowedProviders?.has(provider.name) === false) return policy('allowed_providers');
+  const cap = rule.maxOutputMsatPerMtok;
+  if (cap !== null && offer.rates.outputMsatPerMtok > cap) return policy('max_sats_per_1m_output');
+  return null;
+}
+
+function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
+  const { request } = input;
+  if (input.billing !== null) {
+    const param = refusedParam(request, provider.kind, provider.allowParams);
+    if (param !== null) return { reason: 'unsupported_parameter', param };
+  }
+  const capability = missingCapability(request, offer);
+  if (capability !== null) return { reason: 'no_capability', capability };
+  if (offer.contextWindow !== null && inputTokensAt(input, offer) > offer.contextWindow) {
+    return { reason: 'context_too_small', contextWindow: offer.contextWindow };
+  }
+  return null;
+}
+
+function missingCapability(request: ChatRequest, offer: Offer): string | null {
+  if (offer.supports === null) return null;
+  if (request.hasTools && !offer.supports.has('tools')) return 'tools';
+  if (request.hasImages && !offer.supports.has('images')) return 'images';
+  if (request.wantsJson && !offer.supports.has('json')) return 'json';
+  return null;
+}
+
+export const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
+  prompt.textTokens + prompt.images * offer.imageTokens;
+
+function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Tier): Candidate {
+  const { request, billing } = input;
+  const estimatedInput = inputTokensAt(input, offer);
+  const own = ownBound(input, offer, estimatedInput);
+  const outputBound =
+    request.maxTokens === null
+      ? own
+      : Math.min(
+          request.maxTokens,
+          offer.maxOutputTokens ?? Number.MAX_SAFE_INTEGER,
+          offer.contextWindow ?? Number.MAX_SAFE_INTEGER,
+        );
+  const tolerance = Math.max(provider.usageTolerance, TOLERANCE_MIN);
+  const expectedOutput =
+    Math.min(input.outputExpectation(offer.model), outputBound ?? Number.MAX_SAFE_INTEGER) *
+    request.n;
+  return {
+    provider,
+    offer,
+    tier,
+    expectedMsat: expectedCost(offer.rates, {
+      inputTokens: estimatedInput,
+      outputTokens: expectedOutput,
+    }),
+    expectedOutput,
+    outputBound,
+    sendBoundAs: billing !== null && request.maxTokens === null ? boundKey(offer.model) : null,
+    // Whatever input the bill would believe (pricing/bill.ts) must be covered by the hold.
+    inputTokensMax: Math.min(
+      Math.ceil(tolerance * estimatedInput) + TOLERANCE_MARGIN_TOKENS,
+      offer.contextWindow ?? Number.MAX_SAFE_INTEGER,
+    ),
+  };
+}
+
+/** The bound that core sends where the caller gave none; only a bill needs one. */
+function ownBound(input: EligibleInput, offer: Offer, estimatedInput: number): number | null {
+  if (input.billing === null) return null;
+  const room =
+    offer.contextWindow === null
+      ? Number.MAX_SAFE_INTEGER
+      : Math.max(1, offer.contextWindow - estimatedInput);
+  return Math.min(
+    offer.maxOutputTokens ?? Number.MAX_SAFE_INTEGER,
+    room,
+    input.billing.defaultReserveTokens,
+  );
+}
+
+/** Everybody but OpenAI's reasoning models knows the older name. */
+function boundKey(model: string): 'max_tokens' | 'max_completion_tokens' {
+  return isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens';
+}

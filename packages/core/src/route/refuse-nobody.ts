@@ -1,0 +1,87 @@
+/** What the caller is told where no candidate is left: the reason that it can do something about first. */
+import { type Refusal, refuse } from '../errors.ts';
+import type { ChooseInput, Excluded, Exclusion } from './choose.ts';
+
+export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]): Refusal {
+  const model = JSON.stringify(input.request.model);
+  if (excluded.length === 0) {
+    return refuse(
+      'model_not_found',
+      input.virtual === null
+        ? `No provider serves the model ${model}. GET /v1/models lists what is served.`
+        : `No provider serves any of the models that ${model} stands for. GET /v1/models lists what is served.`,
+      { param: 'model' },
+    );
+  }
+  const allowed = excluded.filter(
+    ({ exclusion }) => exclusion.reason !== 'model_not_allowed' && exclusion.reason !== 'policy',
+  );
+  if (allowed.length === 0) return refuseForbidden(input, excluded);
+  const waiting = allowed.filter(({ exclusion }) => exclusion.reason === 'breaker_open');
+  if (waiting.length > 0) {
+    const atMs = input.availability.nextTryMs(waiting);
+    return refuse(
+      'no_healthy_provider',
+      `Every provider of ${model} rests, after failures or because it asked for a pause (${names(waiting)}). Try again later.`,
+      { retryAfterSecs: Math.max(1, Math.ceil((atMs - input.nowMs) / 1000)) },
+    );
+  }
+  if (allowed.some(({ exclusion }) => exclusion.reason === 'busy')) {
+    return refuse(
+      'overloaded',
+      `Every provider of ${model} is at its concurrency limit. Try again shortly.`,
+    );
+  }
+  return refuseUnfit(model, allowed[0]!.exclusion, input);
+}
+
+const names = (list: readonly { provider: string }[]): string =>
+  [...new Set(list.map(({ provider }) => provider))].join(', ');
+
+/** The agent's own policy is named before the routing policy: the caller cannot choose it. */
+function refuseForbidden(input: ChooseInput, excluded: readonly Excluded[]): Refusal {
+  const model = JSON.stringify(input.request.model);
+  const rules = excluded.flatMap(({ exclusion }) =>
+    exclusion.reason === 'policy' ? [exclusion.rule] : [],
+  );
+  const [rule] = rules;
+  if (rule === undefined) {
+    const allowed = [...(input.agentModels ?? [])].join(', ');
+    return refuse(
+      'model_not_allowed',
+      `The agent's spend policy does not allow ${model}. It allows: ${allowed === '' ? 'no model' : allowed}. Choose one of them, or have the operator change allowed_models.`,
+      { param: 'model', details: { rule: 'allowed_models' } },
+    );
+  }
+  const policy = input.rule?.name ?? '';
+  return refuse(
+    'policy_denied',
+    `The routing policy "${policy}" leaves no provider for ${model} (${[...new Set(rules)].join(', ')}). Choose another policy or model, or have the operator change the policy.`,
+    { details: { rule, policy } },
+  );
+}
+
+function refuseUnfit(model: string, exclusion: Exclusion, input: ChooseInput): Refusal {
+  switch (exclusion.reason) {
+    case 'unsupported_parameter':
+      return refuse(
+        'unsupported_parameter',
+        `${exclusion.param} can change the price or the model behind the bill and is refused. Leave it out, or have the operator add it to the provider's allow_params.`,
+        { param: exclusion.param },
+      );
+    case 'context_too_small':
+      return refuse(
+        'context_length_exceeded',
+        `The prompt has about ${input.prompt.textTokens} tokens; ${model} takes at most ${exclusion.contextWindow}. Shorten the messages.`,
+        { param: 'messages' },
+      );
+    case 'no_capability':
+      return refuse(
+        'invalid_request',
+        `No provider of ${model} takes ${exclusion.capability}. Choose another model, or leave them out.`,
+        { param: exclusion.capability === 'tools' ? 'tools' : 'messages' },
+      );
+    default:
+      return refuse('no_healthy_provider', `No provider of ${model} can take a request now.`);
+  }
+}
