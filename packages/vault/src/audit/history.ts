@@ -135,8 +135,9 @@ function entryOf(row: typeof audit.$inferSelect, agentId: string): HistoryEntry 
     agent_id: agentId,
     sequence: row.seq,
     action: row.action as AgentAction,
-    policy_decision: row.action === 'RESERVATION_HELD' ? 'ALLOW' : null,
-    policy_reason: row.action === 'RESERVATION_HELD' ? 'policy_passed' : null,
+    policy_decision: text('decision') ?? (row.action === 'RESERVATION_HELD' ? 'ALLOW' : null),
+    policy_reason:
+      text('decision_reason') ?? (row.action === 'RESERVATION_HELD' ? 'policy_passed' : null),
     amount_msat: amountOf(facts),
     ref_id:
       text('reservation_id') ??

@@ -177,6 +177,13 @@ describe('the spend policy', () => {
     expect([status, body.policy_decision, body.status]).toEqual([200, 'DENY', 'FAILED']);
     expect(await balanceOf(vault, agent)).toEqual({ available: amount, held: 0, spent: 0 });
     expect(await paymentOf(agent, body.transaction_id)).toEqual(body);
+    const { entries } = (await asAgent(vault, agent.token, '/agents/me/history?limit=1')).body;
+    expect(entries[0]).toMatchObject({
+      action: 'PAYMENT_DENIED',
+      policy_decision: 'DENY',
+      policy_reason: body.reason,
+      ref_id: body.transaction_id,
+    });
     return body.reason;
   };
 
