@@ -53,8 +53,8 @@ export interface Vault {
   heldReservations(
     cursor: string | null,
   ): Promise<VaultReply<{ reservations: Reservation[]; next_cursor: string | null }>>;
-  /** Whether the vault answers and accepts work now; ≤ 1 s. */
-  health(): Promise<{ ok: boolean; reason: string | null }>;
+  /** Whether the vault answers and accepts work now, and which ledger it has; ≤ 1 s. */
+  health(): Promise<{ ok: boolean; reason: string | null; ledgerEpoch: string | null }>;
   close(): Promise<void>;
 }
 
@@ -168,6 +168,13 @@ export interface JournalStore {
   openRows(): OpenRow[];
   undeliveredRows(): UndeliveredRow[];
   has(reservationId: string): boolean;
+  /** The ledger that rows were delivered to; null = none yet. */
+  ledgerEpoch(): string | null;
+  /**
+   * Remembers another ledger. Where there was one before, what it was given is undelivered again,
+   * in the same transaction: the ledger was restored and may not know of it.
+   */
+  adoptLedger(epoch: string): void;
   /** Removes rows that were delivered before `beforeMs`; at most `limit`. */
   prune(beforeMs: number, limit: number): number;
   /** Null while the disk takes writes, else why it does not. */

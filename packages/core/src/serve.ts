@@ -9,6 +9,7 @@ import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
 import { type Billing, buildParts, type Parts } from './parts.ts';
 import { requestLine, requestRow } from './record.ts';
+import { followLedger } from './settle/ledger-epoch.ts';
 import { recoverJournal, releaseOrphans } from './settle/recover.ts';
 import { bindStages, routeWith } from './stages.ts';
 import { warmTokenizer } from './tokens/count.ts';
@@ -25,6 +26,8 @@ const CUT_OFF_MS = 5_000;
 const DELIVER_AT_END_MS = 5_000;
 const POLL_MS = 20;
 const ORPHANS_RETRY_MS = 5_000;
+/** A restored vault is in recovery mode at first, for much longer than this. */
+const FOLLOW_LEDGER_MS = 10_000;
 const PRUNE_EVERY_MS = 60_000;
 /** Delivered rows stay as long as a vault's backup may be old. */
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
@@ -153,6 +156,15 @@ function keepHouse(parts: Parts): () => void {
     if (!done && !stopped) retry = setTimeout(() => void sweep(billing), ORPHANS_RETRY_MS);
   };
   if (billing !== null) void sweep(billing);
+  const follow = (): void => {
+    if (billing !== null) {
+      followLedger({ ...billing, journal, log }).catch((error) =>
+        log.warn({ err: error }, 'the ledger of the vault could not be compared; tried again'),
+      );
+    }
+  };
+  follow();
+  const following = setInterval(follow, FOLLOW_LEDGER_MS);
   const prune = setInterval(() => {
     try {
       journal.prune(nowMs() - KEEP_DELIVERED_MS, PRUNE_ROWS_MAX);
@@ -164,6 +176,7 @@ function keepHouse(parts: Parts): () => void {
   return () => {
     stopped = true;
     clearInterval(prune);
+    clearInterval(following);
     if (retry !== null) clearTimeout(retry);
   };
 }

@@ -10,6 +10,8 @@ import type {
 } from '../ports.ts';
 import type { Writer } from './writer.ts';
 
+const META_EPOCH = 'ledger_epoch';
+
 interface JournalRow {
   reservation_id: string;
   state: 'intent' | 'dispatched' | 'settle' | 'release';
@@ -57,7 +59,29 @@ export function createJournalTable(
        (select reservation_id from journal where state = 'delivered' and delivered_at_ms < ? limit ?)`,
   );
 
+  const selectMeta = db.prepare<[string], { value: string }>(
+    'select value from meta where key = ?',
+  );
+  const upsertMeta = db.prepare(
+    'insert into meta (key, value) values (?, ?) on conflict do update set value = excluded.value',
+  );
+  // An intent that came to nothing was never delivered to anybody.
+  const setUndelivered = db.prepare(
+    `update journal set state = case outcome when 'settled' then 'settle' else 'release' end,
+       delivered_at_ms = null, outcome = null
+     where state = 'delivered' and outcome in ('settled', 'released')`,
+  );
+  const adoptLedger = db.transaction((epoch: string) => {
+    if (selectMeta.get(META_EPOCH) !== undefined) setUndelivered.run();
+    upsertMeta.run(META_EPOCH, epoch);
+  });
+
   return {
+    ledgerEpoch: () => selectMeta.get(META_EPOCH)?.value ?? null,
+    adoptLedger(epoch) {
+      writer.flush();
+      adoptLedger.immediate(epoch);
+    },
     coreId: readCoreId(db, newCoreId),
     get trouble() {
       return writer.trouble;

@@ -116,7 +116,7 @@ export function createVaultClient(options: VaultClientOptions): Vault {
     },
     async health() {
       try {
-        const { status } = await exchange(
+        const { status, text } = await exchange(
           pool,
           {
             method: 'GET',
@@ -125,9 +125,15 @@ export function createVaultClient(options: VaultClientOptions): Vault {
           HEALTH_TIMEOUT_MS,
         );
         const ok = status === 200;
-        return { ok, reason: ok ? null : `the vault answered ${status} on /health` };
+        const answer = parseJson(text) as { ledger_epoch?: unknown } | null;
+        const epoch = answer?.ledger_epoch;
+        return {
+          ok,
+          reason: ok ? null : `the vault answered ${status} on /health`,
+          ledgerEpoch: typeof epoch === 'string' ? epoch : null,
+        };
       } catch (error) {
-        return { ok: false, reason: reasonOf(error) };
+        return { ok: false, reason: reasonOf(error), ledgerEpoch: null };
       }
     },
     close: () => pool.destroy(),

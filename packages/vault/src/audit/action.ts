@@ -48,6 +48,8 @@ export type AgentAction = (typeof AUDIT_ACTIONS)[number];
 /** Rows of the ledger's own chain. */
 export type LedgerAction =
   | 'LEDGER_CREATED'
+  | 'LEDGER_RESTORED'
+  | 'RECOVERY_FINISHED'
   | 'RESERVATION_FORBIDDEN'
   | 'ANSWER_REMEMBERED'
   | 'SELLER_SET'

@@ -5,6 +5,9 @@ const USAGE = `usage: node packages/vault/src/main.ts <command>
 
   serve                  run the vault, with settings from the environment
   verify [--json]        check books, audit trail and rows of the database at DATABASE_PATH
+  backup FILE            a verified copy of that database, vault running or not
+  restore FILE           a vault from such a copy, where there is none yet; it starts in recovery mode
+  recovery finish        let a restored vault hold and pay again
   openapi [--check FILE] print the API's description, or compare a copy with it
 
 ${AGENTS_USAGE}`;
@@ -37,6 +40,15 @@ async function dispatch(
     case 'verify': {
       const { verify } = await import('./verify.ts');
       return verify(rest, environment);
+    }
+    case 'backup':
+    case 'restore': {
+      const commands = await import('./backup.ts');
+      return commands[command](rest, environment);
+    }
+    case 'recovery': {
+      const { recoveryCommand } = await import('./backup.ts');
+      return recoveryCommand(rest, environment);
     }
     case 'openapi': {
       const { openapi } = await import('./openapi.ts');

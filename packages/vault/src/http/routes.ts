@@ -12,6 +12,7 @@ import { operatorTokenRoutes } from './routes/operator-tokens.ts';
 import { operatorWithdrawalRoutes } from './routes/operator-withdrawals.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { payoutRoutes } from './routes/payouts.ts';
+import { recoveryRoutes } from './routes/recovery.ts';
 import { reservationRoutes } from './routes/reservations.ts';
 import { simulatedDepositRoutes } from './routes/simulated.ts';
 import { refuseTheUnknown } from './strict.ts';
@@ -28,6 +29,7 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorTokenRoutes, parts);
   await app.register(operatorApprovalRoutes, parts);
   await app.register(operatorWithdrawalRoutes, parts);
+  await app.register(recoveryRoutes, parts);
   await app.register(agentRoutes, parts);
   await app.register(depositRoutes, parts);
   await app.register(simulatedDepositRoutes, parts);

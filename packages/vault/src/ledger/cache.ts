@@ -8,6 +8,7 @@ import { policyOfRow } from '../policy/policy-fields.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { HeldReservation, StoredReservation } from '../reservation/reservation.ts';
 import { type Account, availableName, heldName } from './account.ts';
+import { type LedgerMode, META_MODE } from './meta.ts';
 import type { SellerRow } from './payout-rows.ts';
 import { reservationOf, tokenOf } from './rows.ts';
 import { SpendWindow, WINDOW_MINUTES } from './spend-window.ts';
@@ -50,6 +51,8 @@ export class LedgerCache {
   /** Idempotency keys by principal. */
   readonly #answers = new Map<string, number>();
 
+  #mode: LedgerMode | null = null;
+
   constructor(sql: Statements) {
     this.#sql = sql;
   }
@@ -64,6 +67,17 @@ export class LedgerCache {
     this.#sellers = null;
     this.#holds.clear();
     this.#answers.clear();
+    this.#mode = null;
+  }
+
+  get mode(): LedgerMode {
+    this.#mode ??=
+      (this.#sql.selectMeta.get(META_MODE)?.value as LedgerMode | undefined) ?? 'normal';
+    return this.#mode;
+  }
+
+  set mode(mode: LedgerMode) {
+    this.#mode = mode;
   }
 
   /** Between batches, when disk and memory agree. Dropping all is rare and cheap per agent. */

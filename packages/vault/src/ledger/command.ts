@@ -297,6 +297,11 @@ export interface Heartbeat {
   readonly replayKeysForgottenMax: number;
 }
 
+/** Ends the recovery mode of a restored ledger: the operator has looked at what happened since. */
+export interface FinishRecovery extends AskedCommand {
+  readonly kind: 'finish_recovery';
+}
+
 export type Command =
   | CreateAgent
   | DisableAgent
@@ -331,4 +336,5 @@ export type Command =
   | Extend
   | Expire
   | Prolong
+  | FinishRecovery
   | Heartbeat;

@@ -12,7 +12,7 @@ import {
   openDeposit,
   settleEcash,
 } from './deposits.ts';
-import type { Decision } from './effect.ts';
+import { type Decision, NO_EFFECTS } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
@@ -20,6 +20,7 @@ import { pay } from './pay.ts';
 import { endPayment, seePayment, sendPayment } from './payment-end.ts';
 import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './payouts.ts';
 import { thawRail } from './rail.ts';
+import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
@@ -46,7 +47,10 @@ function decideNew(
   command: Command,
   now: number,
 ): Decision<OutcomeByKind[Command['kind']]> {
+  if (waitsForRecovery(view, command)) return { outcome: recovering(), effects: NO_EFFECTS };
   switch (command.kind) {
+    case 'finish_recovery':
+      return finishRecovery(view, command);
     case 'reserve':
       return reserve(view, command, now);
     case 'settle':

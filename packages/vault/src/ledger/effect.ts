@@ -239,6 +239,16 @@ export interface ForgetAnswers {
   readonly max: number;
 }
 
+export interface BeginRecovery {
+  readonly effect: 'begin_recovery';
+  readonly epoch: string;
+}
+
+export interface SetMode {
+  readonly effect: 'set_mode';
+  readonly mode: 'normal';
+}
+
 /** Forces a commit, so that the ledger's time reaches the disk. */
 export interface Beat {
   readonly effect: 'beat';
@@ -274,6 +284,8 @@ export type Effect =
   | BalanceAlert
   | RememberAnswer
   | ForgetAnswers
+  | BeginRecovery
+  | SetMode
   | Beat
   | Audit;
 

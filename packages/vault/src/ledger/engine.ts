@@ -79,6 +79,11 @@ export class LedgerEngine {
     return this.#deps.store.ledgerMs;
   }
 
+  /** Restored from a backup, and not yet looked at. */
+  get recovering(): boolean {
+    return this.#deps.store.view.recovering;
+  }
+
   /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
   execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     const refusal = this.#refusalNow();

@@ -3,11 +3,9 @@ import type { Database } from 'better-sqlite3';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../audit/action.ts';
 import type { Seal } from '../audit/seal.ts';
 import { StartError } from '../errors.ts';
+import { META_AUDIT_KEY_ID, META_EPOCH } from './meta.ts';
 import { prepareStatements } from './statements.ts';
 import { LedgerStore } from './store.ts';
-
-export const META_EPOCH = 'ledger_epoch';
-export const META_AUDIT_KEY_ID = 'audit_key_id';
 
 export interface OpenLedger {
   readonly store: LedgerStore;
@@ -49,6 +47,31 @@ function beginLedger(
     sql.commit.run();
   } catch (error) {
     if (db.inTransaction) sql.rollback.run();
+    throw error;
+  }
+}
+
+/** Begins a new epoch of a ledger that comes from a backup, in recovery mode; in one transaction. */
+export function beginRecovery(db: Database, seal: Seal, newEpoch: string, nowMs: number): void {
+  const { store, epoch } = openLedger(db, seal, newEpoch, nowMs);
+  const now = Math.max(nowMs, store.ledgerMs);
+  store.begin();
+  try {
+    store.apply(
+      [
+        { effect: 'begin_recovery', epoch: newEpoch },
+        {
+          effect: 'audit',
+          chain: LEDGER_CHAIN,
+          action: 'LEDGER_RESTORED',
+          facts: { ledger_epoch: newEpoch, previous_epoch: epoch, backup_of: store.ledgerMs },
+        },
+      ],
+      now,
+    );
+    store.commit(now);
+  } catch (error) {
+    store.abandon();
     throw error;
   }
 }

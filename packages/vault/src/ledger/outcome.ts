@@ -116,6 +116,10 @@ export interface Prolonged {
   prolonged: number;
 }
 
+export interface RecoveryFinished {
+  ledgerEpoch: string;
+}
+
 export interface Alive {
   ledgerMs: number;
 }
@@ -201,6 +205,7 @@ export interface OutcomeByKind {
   extend: Extended;
   expire: Expired;
   prolong: Prolonged;
+  finish_recovery: RecoveryFinished;
   heartbeat: Alive;
 }
 

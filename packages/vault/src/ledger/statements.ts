@@ -33,6 +33,9 @@ export function prepareStatements(db: Database) {
 
     selectMeta: db.prepare<[string], { value: string }>('SELECT value FROM meta WHERE key = ?'),
     insertMeta: db.prepare('INSERT INTO meta (key, value) VALUES (?, ?)'),
+    upsertMeta: db.prepare(
+      'INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    ),
     selectClock: db.prepare<[], { ledger_ms: number }>('SELECT ledger_ms FROM clock WHERE id = 1'),
     upsertClock: db.prepare(
       `INSERT INTO clock (id, ledger_ms, seal) VALUES (1, ?, ?)

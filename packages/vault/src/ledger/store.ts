@@ -15,6 +15,7 @@ import { changedOne } from './changed-one.ts';
 import { depositRow } from './deposit-rows.ts';
 import type { Audit, Effect, PutSeller, Spend, Transfer } from './effect.ts';
 import { applyGrantEffect } from './grant-rows.ts';
+import { type LedgerMode, META_EPOCH, META_MODE } from './meta.ts';
 import { applyPaymentEffect } from './payment-store.ts';
 import { payoutRow, type SellerRow } from './payout-rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
@@ -193,6 +194,15 @@ export class LedgerStore {
       case 'resolve_approval':
       case 'set_rail':
         applyPaymentEffect(sql, effect);
+        return;
+      case 'begin_recovery':
+        sql.upsertMeta.run(META_EPOCH, effect.epoch);
+        sql.upsertMeta.run(META_MODE, 'recovery' satisfies LedgerMode);
+        this.#cache.mode = 'recovery';
+        return;
+      case 'set_mode':
+        sql.upsertMeta.run(META_MODE, effect.mode);
+        this.#cache.mode = effect.mode;
         return;
       case 'beat':
         return;

@@ -19,6 +19,9 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
   const depositIn = (row: DepositRow | undefined) => row && depositOf(row);
   return {
     epoch,
+    get recovering() {
+      return cache.mode === 'recovery';
+    },
     get revenue() {
       return cache.account(SHARED_ACCOUNTS.revenue.id);
     },

@@ -61,6 +61,8 @@ export interface RailState {
 
 export interface LedgerView {
   readonly epoch: string;
+  /** Restored, and not yet looked at by the operator. */
+  readonly recovering: boolean;
   readonly revenue: Account;
   readonly loss: Account;
   readonly equity: Account;

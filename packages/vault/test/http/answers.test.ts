@@ -209,6 +209,7 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /operator/payouts/{id}/approve',
     'post /operator/payouts/{id}/deny',
     'post /operator/rails/{rail}/thaw',
+    'post /operator/recovery/finish',
     'post /operator/simulated/deposits/{id}/pay',
     'post /operator/withdrawals',
     'put /agents/{id}/policy',

@@ -1,4 +1,4 @@
-import { META_AUDIT_KEY_ID, META_EPOCH } from '../../ledger/open-ledger.ts';
+import { META_AUDIT_KEY_ID, META_EPOCH, META_MODE } from '../../ledger/meta.ts';
 import type { Fact } from './chain.ts';
 import { FactsError, optionalText, text } from './facts.ts';
 import type { Lookups, Row } from './lookups.ts';
@@ -16,6 +16,10 @@ export class LedgerReplay {
   readonly #meta: ReadonlyMap<string, string>;
   readonly #rails = new Map<string, Row>();
   #created = false;
+  #epoch = '';
+  #keyId = '';
+  /** null = never restored. */
+  #mode: 'recovery' | 'normal' | null = null;
 
   constructor(deps: ReplayDeps, meta: ReadonlyMap<string, string>) {
     this.#deps = deps;
@@ -29,7 +33,9 @@ export class LedgerReplay {
     const { seq, action, at, facts } = fact;
     const what = `ledger: audit row ${seq} (${action})`;
     try {
-      if (action === 'LEDGER_CREATED') this.#checkMeta(facts);
+      if (action === 'LEDGER_CREATED') this.#begin(facts);
+      else if (action === 'LEDGER_RESTORED') this.#restore(facts);
+      else if (action === 'RECOVERY_FINISHED') this.#mode = 'normal';
       else if (action === 'RESERVATION_FORBIDDEN') this.#checkTombstone(facts, at);
       else if (action === 'RAIL_FROZEN') this.#setRail(facts, at, text(facts, 'reason'));
       else if (action === 'RAIL_THAWED') this.#setRail(facts, null, null);
@@ -45,6 +51,7 @@ export class LedgerReplay {
 
   finish(): void {
     if (!this.#created) this.#report.add('ledger: its audit chain does not say how it began');
+    else this.#checkMeta();
     this.#totals.rails += this.#rails.size;
     for (const [name, expected] of this.#rails) {
       compareRow(this.#report, `rail ${name}`, expected, this.#lookups.rail(name));
@@ -55,11 +62,22 @@ export class LedgerReplay {
     this.#rails.set(text(facts, 'rail'), { frozen_at: frozenAt, reason });
   }
 
-  #checkMeta(facts: Fact['facts']): void {
+  #begin(facts: Fact['facts']): void {
     this.#created = true;
+    this.#epoch = text(facts, META_EPOCH);
+    this.#keyId = text(facts, META_AUDIT_KEY_ID);
+  }
+
+  #restore(facts: Fact['facts']): void {
+    this.#epoch = text(facts, META_EPOCH);
+    this.#mode = 'recovery';
+  }
+
+  #checkMeta(): void {
     const expected = {
-      [META_EPOCH]: text(facts, META_EPOCH),
-      [META_AUDIT_KEY_ID]: text(facts, META_AUDIT_KEY_ID),
+      [META_EPOCH]: this.#epoch,
+      [META_AUDIT_KEY_ID]: this.#keyId,
+      ...(this.#mode !== null && { [META_MODE]: this.#mode }),
     };
     for (const [key, value] of Object.entries(expected)) {
       if (this.#meta.get(key) !== value) {

@@ -8,7 +8,7 @@
 import type { Database } from 'better-sqlite3';
 import SqliteDatabase from 'better-sqlite3';
 import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
-import { META_AUDIT_KEY_ID } from '../../ledger/open-ledger.ts';
+import { META_AUDIT_KEY_ID } from '../../ledger/meta.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../../ledger/replay-key.ts';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../action.ts';
 import type { Seal } from '../seal.ts';

@@ -5,7 +5,7 @@ import type { VaultParts } from '../parts.ts';
 
 const healthAnswer = z.object({
   status: z.enum(['ok', 'unhealthy']),
-  mode: z.literal('normal'),
+  mode: z.enum(['normal', 'recovery']),
   ledger_epoch: z.string(),
   rails: z.record(
     z.string(),
@@ -56,7 +56,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
       const healthy = writable && readFailure === null;
       return reply.code(healthy ? 200 : 503).send({
         status: healthy ? ('ok' as const) : ('unhealthy' as const),
-        mode: 'normal' as const,
+        mode: engine.recovering ? ('recovery' as const) : ('normal' as const),
         ledger_epoch: epoch,
         rails: { [wallet.rail]: readFailure === null ? railState() : { status: 'degraded' } },
         database: {

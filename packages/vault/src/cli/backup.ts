@@ -1,0 +1,157 @@
+/** `backup` and `restore`: a copy of a live vault, and a vault from a copy. */
+import { randomBytes } from 'node:crypto';
+import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { createIdSource } from '@arbstr/shared';
+import { createSeal, type Seal } from '../audit/seal.ts';
+import { verifyLedger } from '../audit/verify/verify.ts';
+import { loadDatabaseConfig } from '../config/config.ts';
+import { migrate } from '../db/migrate.ts';
+import { openReader, openWriter, prepareFolder } from '../db/open.ts';
+import { takeOwnerLock } from '../db/owner-lock.ts';
+import { StartError } from '../errors.ts';
+import { beginRecovery } from '../ledger/open-ledger.ts';
+import { createOperatorClient } from './client.ts';
+
+/** All at once: a copy in steps begins anew with each commit of a busy vault, and never ends. */
+const ALL_PAGES = 2 ** 31 - 1;
+
+export async function backup(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const target = onlyPath('backup', args);
+  const { databasePath, auditKey } = loadDatabaseConfig(environment);
+  if (!existsSync(databasePath)) {
+    throw new StartError(`no database at ${databasePath}: set DATABASE_PATH`);
+  }
+  if (existsSync(target)) throw new StartError(`${target} exists: name a file that does not`);
+  await copyDatabase(databasePath, target, (copy) => {
+    const counts = mustVerify(copy, createSeal(auditKey), 'the copy');
+    process.stdout.write(
+      `${target}: a verified copy of ${databasePath} (${counts.agents} agents, ${counts.auditRows} audit rows)\n`,
+    );
+  });
+  return 0;
+}
+
+export async function restore(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const source = onlyPath('restore', args);
+  const { databasePath, auditKey } = loadDatabaseConfig(environment);
+  if (!existsSync(source)) throw new StartError(`no backup at ${source}`);
+  prepareFolder(databasePath);
+  const lock = takeOwnerLock(databasePath);
+  try {
+    if (existsSync(databasePath)) {
+      throw new StartError(
+        `${databasePath} exists, and a restore overwrites nothing: move it away first, with its -wal and -shm`,
+      );
+    }
+    const seal = createSeal(auditKey);
+    await copyDatabase(source, databasePath, (copy) => {
+      mustVerify(copy, seal, source);
+      beginEpoch(copy, seal);
+    });
+  } finally {
+    lock.release();
+  }
+  process.stdout.write(
+    `${databasePath}: restored from ${source}, in recovery mode: start the vault, let every core deliver what it billed since, look at payments and tokens (see the runbook), then run "recovery finish"\n`,
+  );
+  return 0;
+}
+
+export async function recoveryCommand(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  if (args.length !== 1 || args[0] !== 'finish') {
+    process.stderr.write('usage: recovery finish\n');
+    return 2;
+  }
+  const client = createOperatorClient(environment);
+  const { ledger_epoch } = await client.call<{ ledger_epoch: string }>(
+    'POST',
+    '/operator/recovery/finish',
+  );
+  process.stdout.write(`recovery is finished; the vault holds and pays again (${ledger_epoch})\n`);
+  return 0;
+}
+
+function onlyPath(command: string, args: readonly string[]): string {
+  const [path, ...more] = args;
+  if (path === undefined || path.startsWith('-') || more.length > 0) {
+    throw new StartError(`usage: ${command} FILE`);
+  }
+  return path;
+}
+
+/** Whole and on disk under its name, or not there at all. */
+async function copyDatabase(
+  from: string,
+  to: string,
+  prepare: (copy: string) => void,
+): Promise<void> {
+  const draft = `${to}.draft`;
+  removeDraft(draft);
+  const source = openReader(from);
+  try {
+    await source.backup(draft, { progress: () => ALL_PAGES });
+  } catch (error) {
+    removeDraft(draft);
+    throw new StartError(`cannot write ${draft}: ${(error as Error).message}`);
+  } finally {
+    source.close();
+  }
+  try {
+    prepare(draft);
+    sync(draft);
+    renameSync(draft, to);
+    sync(dirname(to));
+  } finally {
+    removeDraft(draft);
+  }
+}
+
+function removeDraft(draft: string): void {
+  for (const suffix of ['', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
+}
+
+function sync(path: string): void {
+  const file = openSync(path, 'r');
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function mustVerify(path: string, seal: Seal, what: string) {
+  // A copy is in WAL mode, and a reader cannot make the files that this needs.
+  const db = openWriter(path);
+  try {
+    const { total, findings, counts } = verifyLedger(db, seal);
+    if (total > 0) {
+      const shown = findings.slice(0, 5).map((finding) => `  ${finding}`);
+      throw new StartError(
+        `${what} does not verify (${total} findings), so it is not used:\n${shown.join('\n')}`,
+      );
+    }
+    return counts;
+  } finally {
+    db.close();
+  }
+}
+
+function beginEpoch(path: string, seal: Seal): void {
+  const db = openWriter(path);
+  try {
+    migrate(db);
+    beginRecovery(db, seal, createIdSource(Date.now, randomBytes)('ledgerEpoch'), Date.now());
+  } finally {
+    db.close();
+  }
+}
