@@ -5,6 +5,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Logger } from 'pino';
 import { createAgentQueries } from './agent/agent-queries.ts';
 import { buildApp } from './app.ts';
+import { createBooks } from './audit/books-queries.ts';
 import { createHistory } from './audit/history.ts';
 import { createSeal } from './audit/seal.ts';
 import type { VaultConfig } from './config/config.ts';
@@ -117,6 +118,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
+      books: createBooks(reader),
       epoch,
       time,
       newId,

@@ -75,6 +75,12 @@ export function createHistory(db: BetterSQLite3Database) {
   }
 
   return {
+    /** The sequences of an agent's rows in a time range, both inclusive; empty where low > high. */
+    range(chain: number, startMs: number, endMs: number): { low: number; high: number } {
+      const last = lastSeq.get({ chain })?.seq ?? 0;
+      const low = firstSince(chain, startMs, 1, last);
+      return { low, high: firstSince(chain, endMs + 1, low, last) - 1 };
+    },
     page(query: HistoryQuery): HistoryPage {
       const chain = query.agent.no;
       const last = lastSeq.get({ chain })?.seq ?? 0;

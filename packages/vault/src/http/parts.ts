@@ -1,6 +1,7 @@
 /** What the routes work with; made once in `serve.ts` or by a test. */
 import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
+import type { Books } from '../audit/books-queries.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
@@ -18,7 +19,10 @@ import type { Wallet } from '../wallet/wallet.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
-  readonly config: Pick<VaultConfig, 'adminToken' | 'internalToken' | 'payoutDailyCapMsat'>;
+  readonly config: Pick<
+    VaultConfig,
+    'adminToken' | 'internalToken' | 'payoutDailyCapMsat' | 'databasePath' | 'auditKey'
+  >;
   readonly engine: LedgerEngine;
   readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
@@ -34,6 +38,7 @@ export interface VaultParts {
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;
+  readonly books: Books;
   readonly epoch: string;
   readonly time: Time;
   readonly newId: NewId;
