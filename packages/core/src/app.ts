@@ -14,7 +14,9 @@ import {
 } from './http/hardening.ts';
 import { type HealthDeps, healthRoute } from './http/health.ts';
 import { type ModelsRouteDeps, modelsRoute } from './http/models.ts';
+import { type ProvidersRouteDeps, providersRoute } from './http/providers.ts';
 import { type RequestsRouteDeps, requestsRoute } from './http/requests.ts';
+import { type StatsRouteDeps, statsRoute } from './http/stats.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -34,6 +36,8 @@ export interface AppDeps {
   readonly chat: ChatRouteDeps;
   readonly cost: CostRouteDeps;
   readonly models: ModelsRouteDeps;
+  readonly providers: ProvidersRouteDeps;
+  readonly stats: StatsRouteDeps;
   readonly requests: RequestsRouteDeps;
   readonly health: HealthDeps;
 }
@@ -89,6 +93,8 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   costRoute(app, deps.cost);
   modelsRoute(app, deps.models);
   requestsRoute(app, deps.requests);
+  statsRoute(app, deps.stats);
+  providersRoute(app, deps.providers);
   healthRoute(app, deps.health);
   return app;
 }

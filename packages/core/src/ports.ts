@@ -282,7 +282,46 @@ export interface RequestFilter {
   readonly limit: number;
 }
 
+export const STATS_GROUPS = ['model', 'provider', 'tier', 'policy', 'hour', 'day'] as const;
+export type StatsGroup = (typeof STATS_GROUPS)[number];
+
+export interface StatsFilter {
+  /** Null = every agent (the operator). */
+  readonly agentId: string | null;
+  /** As it was asked for or served; upper and lower case are the same. */
+  readonly model?: string | undefined;
+  readonly provider?: string | undefined;
+  readonly sinceMs: number;
+  /** Inclusive. */
+  readonly untilMs: number;
+}
+
+/** Sums over requests. Amounts in msat, times in ms; null = nobody to say it of. */
+export interface Stats {
+  readonly key: string | null;
+  readonly total: number;
+  readonly success: number;
+  readonly streaming: number;
+  readonly costMsat: number;
+  readonly lostMsat: number;
+  /** What the same tokens would have cost more at the dearest, and on average, of all that qualified. */
+  readonly savedDearestMsat: number;
+  readonly savedMeanMsat: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly avgLatencyMs: number | null;
+  readonly latencyMs: Percentiles;
+  readonly firstByteMs: Percentiles;
+}
+
+export interface Percentiles {
+  readonly p50: number | null;
+  readonly p95: number | null;
+  readonly p99: number | null;
+}
+
 export interface RequestQueries {
+  stats(filter: StatsFilter, groupBy: StatsGroup | null): Stats[];
   /** The newest request with this correlation id, of this agent or (null) of anybody. */
   find(correlationId: string, agentId: string | null): StoredRequest | undefined;
   list(filter: RequestFilter): { rows: StoredRequest[]; total: number };

@@ -105,6 +105,13 @@ function appOf(parts: Parts): FastifyInstance {
       createdSecs: Math.floor(nowMs() / 1000),
     },
     requests: { ...auth, log: parts.requestLog, nowMs },
+    stats: { ...auth, log: parts.requestLog, nowMs },
+    providers: {
+      authToken: config.server.authToken,
+      host: config.server.host,
+      providers,
+      breakers: parts.breakers,
+    },
     health: {
       providers,
       breakers: parts.breakers,

@@ -2,37 +2,22 @@ import { formatSats, msat } from '@arbstr/shared';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
-import { type Refusal, refuse } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import type { RequestQueries, StoredRequest } from '../ports.ts';
 import { type AuthDeps, recordReader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
+import { badQuery, rangeOf, rangeQuery } from './time-range.ts';
 
 export interface RequestsRouteDeps extends AuthDeps {
   readonly log: RequestQueries;
   readonly nowMs: () => number;
 }
 
-const HOUR_MS = 3_600_000;
-const RANGES = {
-  last_1h: HOUR_MS,
-  last_24h: 24 * HOUR_MS,
-  last_7d: 7 * 24 * HOUR_MS,
-  last_30d: 30 * 24 * HOUR_MS,
-} as const;
-
 const flagSchema = z.enum(['true', 'false']).transform((text) => text === 'true');
-/** RFC 3339, with a date alone meaning its first instant in UTC. */
-const instantSchema = z.iso
-  .datetime({ offset: true })
-  .or(z.iso.date())
-  .transform((text) => Date.parse(text));
-
 const querySchema = z.strictObject({
   page: z.coerce.number().int().min(1).max(1_000_000).default(1),
   per_page: z.coerce.number().int().min(1).max(100).default(20),
-  range: z.enum(Object.keys(RANGES) as [keyof typeof RANGES]).default('last_7d'),
-  since: instantSchema.optional(),
-  until: instantSchema.optional(),
+  ...rangeQuery,
   model: z.string().max(256).optional(),
   provider: z.string().max(256).optional(),
   success: flagSchema.optional(),
@@ -70,12 +55,11 @@ export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): vo
   }
 }
 
-const ownerOf = (caller: Caller): string | null =>
+export const ownerOf = (caller: Caller): string | null =>
   caller.kind === 'agent' ? caller.agentId : null;
 
 function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof querySchema>) {
-  const untilMs = query.until ?? deps.nowMs();
-  const sinceMs = query.since ?? untilMs - RANGES[query.range];
+  const { sinceMs, untilMs } = rangeOf(query, deps.nowMs());
   const { rows, total } = deps.log.list({
     agentId: ownerOf(caller),
     model: query.model,
@@ -99,14 +83,6 @@ function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof qu
     since: new Date(sinceMs).toISOString(),
     until: new Date(untilMs).toISOString(),
   };
-}
-
-function badQuery(error: z.ZodError): Refusal {
-  const issue = error.issues[0]!;
-  const param = issue.code === 'unrecognized_keys' ? issue.keys[0]! : String(issue.path[0] ?? '');
-  return refuse('invalid_request', `Query parameter ${JSON.stringify(param)}: ${issue.message}.`, {
-    param,
-  });
 }
 
 function wireRequest(row: StoredRequest) {

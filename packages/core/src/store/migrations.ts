@@ -75,6 +75,7 @@ const MIGRATIONS: readonly string[] = [
   alter table requests add column dearest_msat integer;
   alter table requests add column mean_msat integer;
   `,
+  `create index requests_by_time on requests (timestamp_ms)`,
 ];
 
 export class NewerDatabaseError extends Error {

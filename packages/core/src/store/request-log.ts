@@ -8,6 +8,7 @@ import type {
   RequestRow,
   StoredRequest,
 } from '../ports.ts';
+import { createRequestStats } from './request-stats.ts';
 import { requests } from './schema.ts';
 import type { Writer } from './writer.ts';
 
@@ -27,7 +28,12 @@ export function createRequestLog(
       held_msat, attempts, latency_ms, first_byte_ms, lost_msat, policy, floor,
       complexity_score, dearest_msat, mean_msat)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const stats = createRequestStats(db);
   return {
+    stats(filter, groupBy) {
+      writer.flush();
+      return stats(filter, groupBy);
+    },
     append(row) {
       writer.lazy(() => insert.run(...valuesOf(row)));
     },

@@ -1,0 +1,86 @@
+/** Sums over the request log. One pass of SQL for the sums, one for the percentiles; both by time. */
+import type Database from 'better-sqlite3';
+import type { Percentiles, Stats, StatsFilter, StatsGroup } from '../ports.ts';
+
+/** Percentiles are of so many of the newest requests: a sort of more would hold up everybody. */
+const SAMPLED_MAX = 100_000;
+
+const KEYS: Record<StatsGroup, string> = {
+  model: 'requested_model',
+  provider: 'provider',
+  tier: 'tier',
+  policy: 'policy',
+  hour: `strftime('%Y-%m-%dT%H:00:00Z', timestamp_ms / 1000, 'unixepoch')`,
+  day: `strftime('%Y-%m-%d', timestamp_ms / 1000, 'unixepoch')`,
+};
+
+const WHERE = `timestamp_ms between @sinceMs and @untilMs
+  and (@agentId is null or agent_id = @agentId)
+  and (@model is null or requested_model = @model collate nocase or model = @model collate nocase)
+  and (@provider is null or provider = @provider collate nocase)`;
+
+interface Params {
+  agentId: string | null;
+  model: string | null;
+  provider: string | null;
+  sinceMs: number;
+  untilMs: number;
+}
+
+type Sums = Omit<Stats, 'latencyMs' | 'firstByteMs'>;
+
+interface Sample {
+  key: string | null;
+  latency_ms: number;
+  first_byte_ms: number | null;
+}
+
+export function createRequestStats(db: Database.Database) {
+  const sumsBy = (key: string, group: string) =>
+    db.prepare<[Params], Sums>(
+      `select ${key} as key, count(*) as total,
+         coalesce(sum(ending in ('answered', 'replayed')), 0) as success,
+         coalesce(sum(streaming), 0) as streaming,
+         coalesce(sum(cost_msat), 0) as costMsat, coalesce(sum(lost_msat), 0) as lostMsat,
+         coalesce(sum(dearest_msat - cost_msat), 0) as savedDearestMsat,
+         coalesce(sum(mean_msat - cost_msat), 0) as savedMeanMsat,
+         coalesce(sum(input_tokens), 0) as inputTokens,
+         coalesce(sum(output_tokens), 0) as outputTokens,
+         round(avg(latency_ms)) as avgLatencyMs
+       from requests where ${WHERE} ${group}`,
+    );
+  const samplesBy = (key: string) =>
+    db.prepare<[Params], Sample>(
+      `select ${key} as key, latency_ms, first_byte_ms from requests
+       where ${WHERE} order by seq desc limit ${SAMPLED_MAX}`,
+    );
+
+  return (filter: StatsFilter, groupBy: StatsGroup | null): Stats[] => {
+    const key = groupBy === null ? 'null' : KEYS[groupBy];
+    const params: Params = {
+      ...filter,
+      model: filter.model ?? null,
+      provider: filter.provider ?? null,
+    };
+    const samples = Map.groupBy(samplesBy(key).all(params), (sample) => sample.key);
+    return sumsBy(key, groupBy === null ? '' : 'group by 1 order by total desc, 1')
+      .all(params)
+      .map((sums) => {
+        const own = samples.get(sums.key) ?? [];
+        const firsts = own.flatMap(({ first_byte_ms }) => first_byte_ms ?? []);
+        return {
+          ...sums,
+          latencyMs: percentiles(own.map(({ latency_ms }) => latency_ms)),
+          firstByteMs: percentiles(firsts),
+        };
+      });
+  };
+}
+
+/** Nearest rank: the smallest value that so many per cent do not exceed. */
+export function percentiles(values: readonly number[]): Percentiles {
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (percent: number): number | null =>
+    sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? null;
+  return { p50: at(50), p95: at(95), p99: at(99) };
+}
