@@ -73,9 +73,10 @@ export function openBook(path: string, newIdentity: () => string) {
       spent_by TEXT
     ) STRICT, WITHOUT ROWID;
   `);
-  db.prepare('INSERT INTO wallet (id, identity) VALUES (1, ?) ON CONFLICT DO NOTHING').run(
-    newIdentity(),
-  );
+  // Where it has one nothing is written: a vault on a read-only disk still starts, to be read.
+  if (db.prepare('SELECT 1 FROM wallet').get() === undefined) {
+    db.prepare('INSERT INTO wallet (id, identity) VALUES (1, ?)').run(newIdentity());
+  }
   const select = db.prepare<[string], BookedPayment>('SELECT * FROM payments WHERE key = ?');
   // Whatever else happens, what has succeeded stays so: this is what "at most once" rests on.
   const upsert = db.prepare(
