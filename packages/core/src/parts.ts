@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { createIdSource, type IdKind } from '@arbstr/shared';
 import type { Logger } from 'pino';
 import { type Authenticator, createAuthenticator } from './auth/caller.ts';
+import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts';
 import { type Claims, createClaims } from './claim/claims.ts';
-import type { Config, ProviderConfig, VaultConfig } from './config/types.ts';
+import type { Config, VaultConfig } from './config/types.ts';
 import type { Activity } from './http/chat-completions.ts';
 import type {
   ClaimStore,
@@ -31,13 +32,12 @@ import { createJournalTable } from './store/journal-table.ts';
 import { openStore, type Store } from './store/open.ts';
 import { createRequestLog } from './store/request-log.ts';
 import { createWriter, type Writer } from './store/writer.ts';
-import { type MockProvider, startMockProvider } from './upstream/mock/server.ts';
+import { createRunningMocks, type RunningMocks } from './upstream/mock/running.ts';
 import { createUpstream } from './upstream/pool.ts';
 import { createVaultClient } from './vault/client.ts';
 
 /** What exists only where there is a vault. */
 export interface Billing {
-  readonly config: VaultConfig;
   readonly vault: Vault;
   readonly deliveries: Deliveries;
   readonly live: LiveHolds;
@@ -45,7 +45,6 @@ export interface Billing {
 }
 
 export interface Parts {
-  readonly config: Config;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly newId: (kind: IdKind) => string;
@@ -55,9 +54,9 @@ export interface Parts {
   readonly requestLog: RequestLog & RequestQueries;
   readonly claimStore: ClaimStore;
   readonly claims: Claims;
-  /** Mocks have their addresses by now. */
-  readonly providers: readonly ProviderConfig[];
-  readonly mocks: readonly MockProvider[];
+  /** The configuration and the providers as they are now; `current()` is asked per request. */
+  readonly catalogue: Catalogue;
+  readonly mocks: RunningMocks;
   readonly breakers: BreakerRegistry;
   readonly retries: RetryBudget;
   readonly losses: LossBudget;
@@ -94,9 +93,36 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
   });
   const journal = createJournalTable(store.db, writer, () => newId('core'));
   const claimStore = createClaimTable(store.db, writer);
-  const { providers, mocks } = await startMocks(config.providers);
+  const upstream = createUpstream();
+  const mocks = createRunningMocks();
+  // A reload may change the limits; the breakers and what they have learned stay.
+  const breakers = createBreakers(
+    {
+      get failures() {
+        return catalogue.current().config.breaker.failures;
+      },
+      get openMs() {
+        return catalogue.current().config.breaker.openMs;
+      },
+      get credentialsMs() {
+        return catalogue.current().config.breaker.credentialsMs;
+      },
+      get paymentMs() {
+        return catalogue.current().config.breaker.paymentMs;
+      },
+      probeMs: PROBE_MS,
+    },
+    nowMs,
+  );
+  const catalogue = await createCatalogue(config, {
+    addressed: mocks.addressed,
+    retain: async (providers) => {
+      await Promise.all([mocks.retain(providers), upstream.retain(providers)]);
+    },
+    forget: (provider) => breakers.forget(provider),
+    onError: (error, message) => log.warn({ err: error }, message),
+  });
   return {
-    config,
     log,
     nowMs,
     newId,
@@ -106,12 +132,12 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     requestLog: createRequestLog(store.db, writer),
     claimStore,
     claims: createClaims(claimStore, nowMs),
-    providers,
+    catalogue,
     mocks,
-    breakers: createBreakers({ ...config.breaker, probeMs: PROBE_MS }, nowMs),
+    breakers,
     retries: createRetryBudget(nowMs),
     losses: createLossBudget(nowMs),
-    upstream: createUpstream(),
+    upstream,
     shutdown: new AbortController(),
     checkpoints: createCheckpoints(),
     expectations: createExpectations(),
@@ -133,32 +159,9 @@ function buildBilling(
     coreId: journal.coreId,
   });
   return {
-    config,
     vault,
     deliveries: createDeliveries({ vault, journal, log, nowMs, random: Math.random }),
     live: createLiveHolds(vault, log, nowMs),
     authenticator: createAuthenticator(vault, nowMs),
   };
-}
-
-/** `kind = "mock"` is a server inside this process, so its address is known only now. */
-async function startMocks(
-  configured: readonly ProviderConfig[],
-): Promise<{ providers: ProviderConfig[]; mocks: MockProvider[] }> {
-  const mocks: MockProvider[] = [];
-  const providers: ProviderConfig[] = [];
-  for (const provider of configured) {
-    if (provider.mock === null) {
-      providers.push(provider);
-      continue;
-    }
-    const mock = await startMockProvider({
-      ...provider.mock,
-      models: provider.models,
-      keepCalls: 0,
-    });
-    mocks.push(mock);
-    providers.push({ ...provider, url: mock.url });
-  }
-  return { providers, mocks };
 }

@@ -95,6 +95,8 @@ export interface Upstream {
     provider: ProviderConfig,
     request: { body: Buffer; correlationId: string; streaming: boolean; signal: AbortSignal },
   ): Promise<UpstreamReply>;
+  /** Ends the connections that none of these uses, each after its live answer. */
+  retain(providers: readonly ProviderConfig[]): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -3,7 +3,11 @@
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.ts';
+import { CONFIG_UNCHANGED, type ConfigState, createReload } from './catalogue/reload.ts';
+import type { ConfigFile } from './config/config-file.ts';
+import type { LoadResult } from './config/load.ts';
 import type { Config } from './config/types.ts';
+import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { createCallerLimits } from './http/caller-limits.ts';
 import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
@@ -16,8 +20,18 @@ import { warmTokenizer } from './tokens/count.ts';
 
 export interface RunningCore {
   readonly url: string;
+  /** Reads the configuration file now and takes it if it is valid; nothing where there is none. */
+  reload(): Promise<void>;
   /** Drains and ends everything; idempotent. */
   close(): Promise<void>;
+}
+
+/** The file that the configuration came from; its changes are followed. */
+export interface ConfigOrigin {
+  readonly path: string;
+  /** As it was read for the start. */
+  readonly text: string;
+  readonly load: (file: ConfigFile) => LoadResult;
 }
 
 /** After live requests were cut off: for their ends to be journaled. */
@@ -42,55 +56,88 @@ export function createLog(level: string): Logger {
   return pino({ level, base: { service: 'core' }, redact: REDACTED }, destination);
 }
 
-/** Throws StorageError, NewerDatabaseError, or node's EADDRINUSE where the port is taken. */
+/**
+ * Throws StorageError, NewerDatabaseError, or node's EADDRINUSE where the port is taken. Without an
+ * `origin` the configuration stays as it is.
+ */
 export async function startCore(
   config: Config,
   log = createLog(config.logging.level),
+  origin: ConfigOrigin | null = null,
 ): Promise<RunningCore> {
   const parts = await buildParts(config, log);
-  const app = appOf(parts);
+  const follow = origin === null ? null : followConfig(parts, origin);
+  const app = appOf(parts, follow?.state ?? (() => CONFIG_UNCHANGED));
   try {
     warmTokenizer();
     if (parts.billing !== null) await recoverJournal({ ...parts, ...parts.billing });
     const url = await app.listen({ host: config.server.host, port: config.server.port });
     const stopHousekeeping = keepHouse(parts);
     log.info(
-      { url, providers: parts.providers.length, mode: parts.billing === null ? 'free' : 'billed' },
+      { url, providers: config.providers.length, mode: parts.billing === null ? 'free' : 'billed' },
       'core listens',
     );
     let closing: Promise<void> | null = null;
     return {
       url,
+      reload: () => follow?.watch.reload() ?? Promise.resolve(),
       close() {
         stopHousekeeping();
+        follow?.watch.stop();
         closing ??= drain(parts, app);
         return closing;
       },
     };
   } catch (error) {
+    follow?.watch.stop();
     await end(parts, app);
     throw error;
   }
 }
 
-function appOf(parts: Parts): FastifyInstance {
-  const { activity, billing, config, log, nowMs, providers } = parts;
+function followConfig(
+  parts: Parts,
+  origin: ConfigOrigin,
+): { watch: ConfigWatch; state: () => ConfigState } {
+  const { catalogue, log, nowMs } = parts;
+  const { path, text } = origin;
+  const reload = createReload({
+    path,
+    catalogue,
+    log,
+    nowMs,
+    onAdopted({ logging }) {
+      log.level = logging.level;
+    },
+  });
+  const watch = watchConfig({
+    path,
+    text,
+    onChange: (file) => reload.take(origin.load(file)),
+    onUnreadable: (reason) => reload.refuse([`${path}: ${reason}`]),
+  });
+  return { watch, state: reload.state };
+}
+
+function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
+  const { activity, billing, catalogue, log, nowMs } = parts;
+  const { server } = catalogue.current().config;
   const auth = {
     authenticator: billing?.authenticator ?? null,
-    authToken: config.server.authToken,
+    authToken: () => catalogue.current().config.server.authToken,
   };
   return buildApp({
     log,
     nowMs,
-    bodyLimitBytes: config.server.bodyLimitBytes,
+    bodyLimitBytes: server.bodyLimitBytes,
     chat: {
       ...auth,
       stages: bindStages(parts),
-      clientStallMs: config.server.clientStallMs,
-      bodyLimitBytes: config.server.bodyLimitBytes,
+      clientStallMs: () => catalogue.current().config.server.clientStallMs,
+      bodyLimitBytes: server.bodyLimitBytes,
       free: billing === null,
       activity,
-      limits: createCallerLimits(config.server, nowMs),
+      limits: createCallerLimits(() => catalogue.current().config.server, nowMs),
       record: (outcome, call) => record(parts, outcome, call),
     },
     cost: {
@@ -100,32 +147,31 @@ function appOf(parts: Parts): FastifyInstance {
     },
     models: {
       ...auth,
-      providers,
-      virtualModels: config.virtualModels,
+      current: catalogue.current,
       createdSecs: Math.floor(nowMs() / 1000),
     },
     requests: { ...auth, log: parts.requestLog, nowMs },
     stats: { ...auth, log: parts.requestLog, nowMs },
     providers: {
-      authToken: config.server.authToken,
-      host: config.server.host,
-      providers,
+      authToken: auth.authToken,
+      host: server.host,
+      current: catalogue.current,
       breakers: parts.breakers,
     },
     health: {
-      providers,
+      current: catalogue.current,
+      configState,
       breakers: parts.breakers,
       journal: parts.journal,
       nowMs,
       activity,
-      billing:
-        billing === null ? null : { ...billing, pendingThreshold: billing.config.pendingThreshold },
+      billing,
     },
   });
 }
 
 function record(parts: Parts, outcome: Outcome, call: Call): void {
-  const { activity, config, log } = parts;
+  const { activity, log } = parts;
   const { bill, reportedCost } = outcome.facts;
   const row = requestRow(outcome, call, parts.nowMs());
   if (row.requestedModel !== '') parts.requestLog.append(row);
@@ -145,7 +191,7 @@ function record(parts: Parts, outcome: Outcome, call: Call): void {
       );
     }
   }
-  if (config.logging.logRequests) {
+  if (parts.catalogue.current().config.logging.logRequests) {
     log.info(
       { ...requestLine(row), ...(reportedCost && { reported_cost: reportedCost }) },
       'request',
@@ -190,10 +236,11 @@ function keepHouse(parts: Parts): () => void {
 
 /** No new requests; live ones get the drain time; every end is journaled; then delivered or left on disk. */
 async function drain(parts: Parts, app: FastifyInstance): Promise<void> {
-  const { activity, billing, config, log } = parts;
+  const { activity, billing, log } = parts;
+  const { drainMs } = parts.catalogue.current().config.server;
   activity.draining = true;
-  log.info({ under_way: activity.open, drain_ms: config.server.drainMs }, 'core drains');
-  if (!(await idle(parts, config.server.drainMs))) {
+  log.info({ under_way: activity.open, drain_ms: drainMs }, 'core drains');
+  if (!(await idle(parts, drainMs))) {
     log.warn(
       { under_way: activity.open },
       'drain time is over; live requests are cut off and billed for what they delivered',
@@ -224,11 +271,12 @@ async function end(parts: Parts, app: FastifyInstance): Promise<void> {
   const { billing } = parts;
   app.server.closeAllConnections();
   await app.close();
+  parts.catalogue.stop();
   billing?.deliveries.stop();
   billing?.live.stop();
   parts.checkpoints.stop();
   await Promise.all([parts.upstream.close(), billing?.vault.close()]);
-  await Promise.all(parts.mocks.map((mock) => mock.close()));
+  await parts.mocks.close();
   parts.writer.close();
   parts.store.close();
 }

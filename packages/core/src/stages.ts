@@ -14,7 +14,7 @@ import { sellersOf } from './route/sellers.ts';
 import { estimatePrompt, type Prompt } from './tokens/prompt.ts';
 
 export function bindStages(parts: Parts): Stages {
-  const { billing, breakers, config, nowMs, upstream } = parts;
+  const { billing, breakers, catalogue, nowMs, upstream } = parts;
   return {
     nowMs,
     checkpoints: parts.checkpoints,
@@ -33,7 +33,7 @@ export function bindStages(parts: Parts): Stages {
             nowMs,
             retries: parts.retries,
             losses: parts.losses,
-            limits: config.retry,
+            limits: catalogue.current().config.retry,
             random: Math.random,
           },
           {
@@ -58,7 +58,8 @@ export function routeWith(
   prompt: Prompt,
   { caller, wish }: Pick<Call, 'caller' | 'wish'>,
 ): Routed {
-  const { billing, breakers, config, nowMs, providers } = parts;
+  const { breakers, catalogue, nowMs } = parts;
+  const { config, providers } = catalogue.current();
   return route({
     request,
     wish,
@@ -68,7 +69,7 @@ export function routeWith(
     expectation: parts.expectations.of,
     agentModels: caller.kind === 'agent' ? caller.allowedModels : null,
     ranking,
-    billing: billing === null ? null : billing.config,
+    billing: config.vault,
     maxAttempts: config.retry.maxAttempts,
     rescue: config.retry.rescue,
     availability: breakers,
@@ -97,13 +98,15 @@ async function reserveWith(
 ): Promise<Hold | Refusal> {
   const { caller, correlationId } = call;
   if (caller.kind !== 'agent') throw new Error('a billed request without an agent');
+  const { vault } = parts.catalogue.current().config;
+  if (vault === null) throw new Error('a billed request without a vault');
   const [{ offer, provider }] = choice.candidates;
   const deps = {
     ...billing,
     journal: parts.journal,
     nowMs: parts.nowMs,
     newReservationId: () => parts.newId('reservation'),
-    pendingThreshold: billing.config.pendingThreshold,
+    pendingThreshold: vault.pendingThreshold,
   };
   const order = {
     agentToken: caller.token,

@@ -2,11 +2,11 @@
 
 import type { Logger } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
-import { readConfigFile } from '../config/config-file.ts';
-import { loadConfig } from '../config/load.ts';
+import { type ConfigFile, readConfigFile } from '../config/config-file.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
 import { mockConfig } from '../config/mock.ts';
 import type { Config } from '../config/types.ts';
-import { createLog, startCore } from '../serve.ts';
+import { type ConfigOrigin, createLog, startCore } from '../serve.ts';
 import { type Command, HELP, parseCommand } from './args.ts';
 import { check } from './check.ts';
 import { type CommandInput, type CommandResult, configPath, lines } from './command.ts';
@@ -49,12 +49,16 @@ function print(result: CommandResult): void {
 }
 
 async function serve(command: Command & { name: 'serve' }): Promise<void> {
-  const config = command.mock ? mockConfig() : readConfig(command.configPath);
-  if (config === null) return;
-  const server = command.listen === null ? config.server : { ...config.server, ...command.listen };
+  const start = command.mock
+    ? { config: listeningOn(mockConfig(), command.listen), origin: null }
+    : readConfig(command.configPath, command.listen);
+  if (start === null) return;
+  const { config, origin } = start;
+  const { server } = config;
   const log = createLog(config.logging.level);
   try {
-    const core = await startCore({ ...config, server }, log);
+    const core = await startCore(config, log, origin);
+    if (origin !== null) process.on('SIGHUP', () => void core.reload());
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.on(signal, () => {
         void core
@@ -79,15 +83,34 @@ function flushed(log: Logger): Promise<void> {
   });
 }
 
-function readConfig(option: string | null): Config | null {
+type Listen = (Command & { name: 'serve' })['listen'];
+
+/** The command line's word on where to listen goes before the file's. */
+function listeningOn(config: Config, listen: Listen): Config {
+  return listen === null ? config : { ...config, server: { ...config.server, ...listen } };
+}
+
+function readConfig(
+  option: string | null,
+  listen: Listen,
+): { config: Config; origin: ConfigOrigin } | null {
   const path = configPath(option, process.env);
-  const loaded = loadConfig({ path, env: process.env, readFile: readConfigFile });
+  let text = '';
+  const load = (readFile: (path: string) => ConfigFile): LoadResult => {
+    const loaded = loadConfig({ path, env: process.env, readFile });
+    return loaded.ok ? { ...loaded, config: listeningOn(loaded.config, listen) } : loaded;
+  };
+  const loaded = load((from) => {
+    const file = readConfigFile(from);
+    text = file.text;
+    return file;
+  });
   if (!loaded.ok) {
     print({ code: 1, stdout: '', stderr: lines(path, loaded.problems) });
     return null;
   }
   process.stderr.write(lines(path, loaded.warnings, 'warning: '));
-  return loaded.config;
+  return { config: loaded.config, origin: { path, text, load: (file) => load(() => file) } };
 }
 
 function explain(error: unknown, { host, port }: { host: string; port: number }): string {

@@ -7,7 +7,8 @@ import { type Refusal, refuse } from '../errors.ts';
 export interface AuthDeps {
   /** Null in free mode. */
   readonly authenticator: Authenticator | null;
-  readonly authToken: Secret | null;
+  /** As configured now. */
+  readonly authToken: () => Secret | null;
 }
 
 /** Who may spend: an agent where there is a vault, else the holder of server.auth_token, else anybody. */
@@ -16,7 +17,7 @@ export async function spender(deps: AuthDeps, request: FastifyRequest): Promise<
   if (deps.authenticator !== null) {
     return withScope(await deps.authenticator.agent(token), 'spend', 'This token may not spend.');
   }
-  return tokenHolder(deps.authToken, token);
+  return tokenHolder(deps.authToken(), token);
 }
 
 /** Who may read records of requests: as `reader`, but an agent's token needs the scope for it. */
@@ -39,9 +40,10 @@ function withScope(caller: Caller | Refusal, needed: AgentScope, what: string): 
 /** Who may read: spenders, and the operator besides. */
 export async function reader(deps: AuthDeps, request: FastifyRequest): Promise<Caller | Refusal> {
   const token = bearerToken(request.headers.authorization);
-  if (deps.authToken !== null && isSecret(token, deps.authToken)) return { kind: 'operator' };
+  const authToken = deps.authToken();
+  if (authToken !== null && isSecret(token, authToken)) return { kind: 'operator' };
   if (deps.authenticator !== null) return deps.authenticator.agent(token);
-  return tokenHolder(deps.authToken, token);
+  return tokenHolder(authToken, token);
 }
 
 function tokenHolder(authToken: Secret | null, token: string | null): Caller | Refusal {

@@ -25,15 +25,18 @@ interface Bucket {
   atMs: number;
 }
 
-export function createCallerLimits(config: CallerLimitsConfig, nowMs: () => number): CallerLimits {
-  const { rateLimitRps, maxConcurrencyPerCaller } = config;
-  const burst = Math.max(1, rateLimitRps);
+export function createCallerLimits(
+  current: () => CallerLimitsConfig,
+  nowMs: () => number,
+): CallerLimits {
   const buckets = new Map<string, Bucket>();
   const underWay = new Map<string, number>();
 
   /** Seconds until the next request may come; 0 = now, and it is counted. */
   function waitSecs(caller: string): number {
+    const { rateLimitRps } = current();
     if (rateLimitRps === 0) return 0;
+    const burst = Math.max(1, rateLimitRps);
     const atMs = nowMs();
     const bucket = buckets.get(caller) ?? { tokens: burst, atMs };
     const refilled = bucket.tokens + ((atMs - bucket.atMs) / 1000) * rateLimitRps;
@@ -48,6 +51,7 @@ export function createCallerLimits(config: CallerLimitsConfig, nowMs: () => numb
 
   return {
     enter(caller) {
+      const { rateLimitRps, maxConcurrencyPerCaller } = current();
       const count = underWay.get(caller) ?? 0;
       if (count >= maxConcurrencyPerCaller) {
         return refuse(

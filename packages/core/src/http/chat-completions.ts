@@ -13,7 +13,7 @@ import { writeRefusal } from './hardening.ts';
 
 export interface ChatRouteDeps extends AuthDeps {
   readonly stages: Stages;
-  readonly clientStallMs: number;
+  readonly clientStallMs: () => number;
   readonly bodyLimitBytes: number;
   readonly free: boolean;
   readonly activity: Activity;
@@ -128,7 +128,7 @@ function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: Fastify
     clientGone: gone.signal,
     openStream(upstream, facts) {
       reply.hijack();
-      return createClientStream(reply.raw, gone, deps.clientStallMs, {
+      return createClientStream(reply.raw, gone, deps.clientStallMs(), {
         ...idHeaders(request.id),
         ...upstreamHeaders(upstream, deps.free),
         'cache-control': 'no-cache',
@@ -154,7 +154,7 @@ function answer(
       return reply;
     case 'replayed': {
       const { answer: kept } = outcome;
-      endWithin(reply.raw, deps.clientStallMs);
+      endWithin(reply.raw, deps.clientStallMs());
       return reply
         .code(200)
         .headers({ ...keptHeaders(kept), [HEADERS.latencyMs]: String(latencyOf(deps, call)) })
@@ -171,7 +171,7 @@ function answer(
       if (!/json/i.test(String(reply.getHeader('content-type') ?? ''))) {
         reply.header('content-type', 'application/json');
       }
-      endWithin(reply.raw, deps.clientStallMs);
+      endWithin(reply.raw, deps.clientStallMs());
       return reply.code(200).send(outcome.bytes);
     }
   }

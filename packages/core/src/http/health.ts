@@ -1,18 +1,20 @@
 import type { FastifyInstance } from 'fastify';
-import type { ProviderConfig } from '../config/types.ts';
+import type { ConfigState } from '../catalogue/reload.ts';
+import type { Snapshot } from '../catalogue/snapshot.ts';
 import type { JournalStore, Vault } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
 import type { Activity } from './chat-completions.ts';
 
 export interface HealthDeps {
-  readonly providers: readonly ProviderConfig[];
+  readonly current: () => Snapshot;
+  /** What became of the last change of the configuration's file. */
+  readonly configState: () => ConfigState;
   readonly breakers: BreakerRegistry;
   /** Null in free mode. */
   readonly billing: {
     readonly vault: Vault;
     readonly deliveries: Deliveries;
-    readonly pendingThreshold: number;
   } | null;
   readonly journal: JournalStore;
   readonly activity: Activity;
@@ -37,21 +39,24 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
 
   app.get('/health', async (_request, reply) => {
     const { billing } = deps;
+    const { config, providers: configured } = deps.current();
+    const file = deps.configState();
+    const pendingThreshold = config.vault?.pendingThreshold ?? 0;
     const vault = billing === null ? null : await vaultHealth(billing.vault);
     const providers = providerStates(deps);
     const open = Object.values(providers).filter(({ state }) => state === 'open').length;
     const reasons = {
-      every_provider_open: open > 0 && open === deps.providers.length,
+      every_provider_open: open > 0 && open === configured.length,
       vault_unavailable: vault !== null && !vault.ok,
-      settlements_overdue:
-        billing !== null && billing.deliveries.overdue >= billing.pendingThreshold,
+      settlements_overdue: billing !== null && billing.deliveries.overdue >= pendingThreshold,
       storage: deps.journal.trouble !== null,
       draining: deps.activity.draining,
     };
     const unable = Object.values(reasons).includes(true);
     const degraded =
       open > 0 ||
-      deps.providers.length === 0 ||
+      configured.length === 0 ||
+      file.refused !== null ||
       (billing?.deliveries.overdue ?? 0) > 0 ||
       (billing?.deliveries.conflicts ?? 0) > 0;
     const oldestMs = billing?.deliveries.oldestMs() ?? null;
@@ -68,13 +73,17 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
       settlement_conflicts: billing?.deliveries.conflicts ?? 0,
       journal: deps.journal.trouble ?? 'ok',
       draining: deps.activity.draining,
+      config: {
+        refused: file.refused,
+        needs_restart: file.needsRestart,
+      },
     });
   });
 }
 
-function providerStates({ providers, breakers, activity, nowMs }: HealthDeps) {
+function providerStates({ current, breakers, activity, nowMs }: HealthDeps) {
   return Object.fromEntries(
-    providers.map(({ name, tier }) => [
+    current().providers.map(({ name, tier }) => [
       name,
       {
         state: breakers.stateOf(name),

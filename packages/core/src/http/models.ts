@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import type { Snapshot } from '../catalogue/snapshot.ts';
 import { type ProviderConfig, TIERS, type Tier, type VirtualModel } from '../config/types.ts';
 import { refuse } from '../errors.ts';
 import type { Rates } from '../pricing/rate.ts';
@@ -6,21 +7,29 @@ import { type AuthDeps, reader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 
 export interface ModelsRouteDeps extends AuthDeps {
-  readonly providers: readonly ProviderConfig[];
-  readonly virtualModels: ReadonlyMap<string, VirtualModel>;
+  readonly current: () => Snapshot;
   /** Unix seconds: when this configuration was loaded. */
   readonly createdSecs: number;
 }
 
 /** OpenAI's list and object, with an `arbstr` object that says who sells the model and for what. */
 export function modelsRoute(app: FastifyInstance, deps: ModelsRouteDeps): void {
-  const models = modelObjects(deps);
-  const list = { object: 'list', data: [...models.values()] };
+  let built: { snapshot: Snapshot; models: ReadonlyMap<string, object> } | null = null;
+  /** Made once per snapshot: hundreds of models, and clients that ask before each request. */
+  function models(): ReadonlyMap<string, object> {
+    const snapshot = deps.current();
+    if (built?.snapshot !== snapshot) {
+      built = { snapshot, models: modelObjects(snapshot, deps.createdSecs) };
+    }
+    return built.models;
+  }
 
   for (const url of ['/v1/models', '/models']) {
     app.get(url, async (request, reply) => {
       const caller = await reader(deps, request);
-      return caller.kind === 'refused' ? writeRefusal(reply, caller) : list;
+      return caller.kind === 'refused'
+        ? writeRefusal(reply, caller)
+        : { object: 'list', data: [...models().values()] };
     });
     // A model's name may have slashes in it.
     app.get<{ Params: { '*': string } }>(`${url}/*`, async (request, reply) => {
@@ -28,7 +37,7 @@ export function modelsRoute(app: FastifyInstance, deps: ModelsRouteDeps): void {
       if (caller.kind === 'refused') return writeRefusal(reply, caller);
       const id = request.params['*'];
       return (
-        models.get(id) ??
+        models().get(id) ??
         writeRefusal(
           reply,
           refuse(
@@ -42,11 +51,17 @@ export function modelsRoute(app: FastifyInstance, deps: ModelsRouteDeps): void {
   }
 }
 
-function modelObjects(deps: ModelsRouteDeps): Map<string, object> {
-  return new Map([...virtualObjects(deps), ...concreteObjects(deps)]);
+function modelObjects({ config, providers }: Snapshot, createdSecs: number): Map<string, object> {
+  return new Map([
+    ...virtualObjects(config.virtualModels, createdSecs),
+    ...concreteObjects(providers, createdSecs),
+  ]);
 }
 
-function virtualObjects({ virtualModels, createdSecs }: ModelsRouteDeps): [string, object][] {
+function virtualObjects(
+  virtualModels: ReadonlyMap<string, VirtualModel>,
+  createdSecs: number,
+): [string, object][] {
   return [...virtualModels.values()].map(({ name, models }) => {
     const of = (tier: Tier) =>
       [...models].filter(([, its]) => its === tier).map(([model]) => model);
@@ -56,7 +71,10 @@ function virtualObjects({ virtualModels, createdSecs }: ModelsRouteDeps): [strin
   });
 }
 
-function concreteObjects({ providers, createdSecs }: ModelsRouteDeps): Map<string, object> {
+function concreteObjects(
+  providers: readonly ProviderConfig[],
+  createdSecs: number,
+): Map<string, object> {
   const names = new Set(providers.flatMap(({ offers }) => [...offers.keys()]));
   return new Map(
     [...names].sort().map((id) => [

@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { bearerToken, isSecret } from '../auth/caller.ts';
+import type { Snapshot } from '../catalogue/snapshot.ts';
 import { isLoopback } from '../config/address.ts';
 import type { Secret } from '../config/secret.ts';
 import type { ProviderConfig } from '../config/types.ts';
@@ -9,19 +10,20 @@ import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
 
 export interface OperatorAuth {
-  readonly authToken: Secret | null;
+  readonly authToken: () => Secret | null;
   /** Where core listens. */
   readonly host: string;
 }
 
 export interface ProvidersRouteDeps extends OperatorAuth {
-  readonly providers: readonly ProviderConfig[];
+  readonly current: () => Snapshot;
   readonly breakers: BreakerRegistry;
 }
 
 /** The holder of server.auth_token; without one, whoever is on this machine, if core serves no other. */
 export function refuseStranger(auth: OperatorAuth, request: FastifyRequest): Refusal | null {
-  const { authToken, host } = auth;
+  const { host } = auth;
+  const authToken = auth.authToken();
   if (authToken !== null) {
     if (isSecret(bearerToken(request.headers.authorization), authToken)) return null;
     return refuse(
@@ -43,7 +45,9 @@ export function providersRoute(app: FastifyInstance, deps: ProvidersRouteDeps): 
       const refused = refuseStranger(deps, request);
       if (refused !== null) return writeRefusal(reply, refused);
       return {
-        providers: deps.providers.map((provider) => wireProvider(provider, deps.breakers)),
+        providers: deps
+          .current()
+          .providers.map((provider) => wireProvider(provider, deps.breakers)),
         rate_unit: 'sats_per_1m_tokens',
       };
     });

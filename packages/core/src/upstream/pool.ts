@@ -29,7 +29,7 @@ export function createUpstream(): Upstream {
   const pools = new Map<string, { pool: Pool; path: string }>();
 
   function poolOf(provider: ProviderConfig): { pool: Pool; path: string } {
-    const key = `${provider.name} ${provider.url}`;
+    const key = keyOf(provider);
     let entry = pools.get(key);
     if (entry === undefined) {
       const url = new URL(provider.url);
@@ -74,11 +74,22 @@ export function createUpstream(): Upstream {
         );
       });
     },
+    async retain(providers) {
+      const keep = new Set(providers.map(keyOf));
+      const ended = [...pools].filter(([key]) => !keep.has(key));
+      for (const [key] of ended) pools.delete(key);
+      // Graceful: what is under way ends first.
+      await Promise.all(ended.map(([, { pool }]) => pool.close()));
+    },
     async close() {
       await Promise.all([...pools.values()].map(({ pool }) => pool.destroy()));
     },
   };
 }
+
+/** All that a pool is made of: a provider that keeps these keeps its connections. */
+const keyOf = ({ name, url, maxConcurrency, timeouts }: ProviderConfig): string =>
+  `${name} ${url} ${maxConcurrency} ${timeouts.connectMs}`;
 
 /** What node, OpenSSL or undici call it: short, and without addresses. */
 function wordsOf(error: Error & { code?: string }): string {

@@ -3,7 +3,10 @@ import { createCallerLimits, type Place } from '../../src/http/caller-limits.ts'
 
 let nowMs = 0;
 const limits = (rateLimitRps: number, maxConcurrencyPerCaller = 1_000) =>
-  createCallerLimits({ rateLimitRps, maxConcurrencyPerCaller }, () => nowMs);
+  createCallerLimits(
+    () => ({ rateLimitRps, maxConcurrencyPerCaller }),
+    () => nowMs,
+  );
 
 describe('the rate of a caller', () => {
   it('allows a burst of one second, then as many as flow in', () => {

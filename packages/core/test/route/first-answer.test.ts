@@ -63,6 +63,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
       const own = replies[name]!;
       return own[Math.min(nth, own.length - 1)]!();
     },
+    async retain() {},
     async close() {},
   };
   const nowMs = () => NOW;

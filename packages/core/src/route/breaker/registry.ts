@@ -56,6 +56,8 @@ export interface BreakerRegistry {
   pausedUntilMs(provider: string): number | null;
   /** Models of this provider whose own breaker is not closed. */
   modelsOf(provider: string): Readonly<Record<string, Breaker['state']>>;
+  /** The name stands for another provider now: its failures say nothing. What is in flight still counts. */
+  forget(provider: string): void;
   /** When the earliest of these may be tried again, Unix ms. */
   nextTryMs(seats: readonly Seat[]): number;
 }
@@ -143,6 +145,11 @@ export function createBreakers(times: BreakerTimes, nowMs: () => number): Breake
         earliest = Math.min(earliest, atMs);
       }
       return earliest;
+    },
+    forget(provider) {
+      providers.set(provider, CLOSED, nowMs());
+      models.delete(provider);
+      if (flying.get(provider) === 0) flying.delete(provider);
     },
     take(provider, model, maxConcurrency) {
       const current = flying.get(provider) ?? 0;
