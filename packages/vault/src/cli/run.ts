@@ -46,6 +46,11 @@ async function dispatch(
       const commands = await import('./backup.ts');
       return commands[command](rest, environment);
     }
+    case 'approvals':
+    case 'payouts': {
+      const { judgeCommand } = await import('./judge.ts');
+      return judgeCommand(command, rest, environment);
+    }
     case 'recovery': {
       const { recoveryCommand } = await import('./backup.ts');
       return recoveryCommand(rest, environment);

@@ -212,6 +212,41 @@ test('the operator’s shortcuts make, fund, limit, list and disable an agent', 
   expect([refused.status, refused.stderr]).toEqual([1, expect.stringContaining('agent_disabled')]);
 });
 
+test('the operator sees what waits, and approves or denies it', async () => {
+  const folder = temporaryFolder();
+  const { url } = await serve({ DATABASE_PATH: join(folder, 'vault.db') });
+  const at = { VAULT_URL: url };
+  const limits = ['--max-transaction-msat', '1000', '--approval-timeout-ms', '60000', '--json'];
+  const made = JSON.parse(vault(['agents', 'create', 'a', ...limits], at).stdout);
+  vault(['deposit', made.agent_id, '100000'], at);
+  expect(vault(['approvals'], at).stdout).toBe('nothing waits\n');
+  const pay = async (): Promise<string> => {
+    const answer = await fetch(`${url}/agents/me/pay`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${made.token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        amount_msat: 5000,
+        destination_type: 'lightning_address',
+        destination: 'seller@pay.example',
+        purpose: 'data',
+      }),
+    });
+    return ((await answer.json()) as { approval_id: string }).approval_id;
+  };
+  const [first, second] = [await pay(), await pay()];
+  const listed = vault(['approvals'], at);
+  expect(listed).toMatchObject({ status: 0 });
+  expect(listed.stdout).toContain(`${first}  pending  ${made.agent_id}  5 sats`);
+  expect(listed.stdout).toContain('seller@pay.example');
+  expect(vault(['approvals', 'approve', first], at).stdout).toContain(`${first} is approved`);
+  const denied = vault(['approvals', 'deny', second, '--reason', 'not today'], at);
+  expect(denied.stdout).toContain(`${second} is denied`);
+  expect(JSON.parse(vault(['approvals', '--json'], at).stdout)).toEqual({ approvals: [] });
+  expect(vault(['approvals', 'approve', first], at).status).toBe(1);
+  expect(vault(['approvals', 'approve'], at).status).toBe(2);
+  expect(vault(['payouts'], at)).toMatchObject({ status: 0, stdout: 'no payouts yet\n' });
+});
+
 test('an unknown command shows how to use it', () => {
   const result = vault(['nope']);
   expect([result.status, result.stderr]).toEqual([2, expect.stringContaining('usage:')]);
