@@ -122,6 +122,32 @@ describe('statistics', () => {
   });
 });
 
+describe('/metrics', () => {
+  it('counts what happened, for the operator', async () => {
+    const url = `${stack.core.url}/metrics`;
+    expect((await fetch(url)).status).toBe(401);
+    const answer = await fetch(url, { headers: { authorization: `Bearer ${OPERATOR}` } });
+    expect(answer.headers.get('content-type')).toContain('text/plain');
+    const text = await answer.text();
+    const value = (name: string) =>
+      Number(
+        text
+          .split('\n')
+          .find((l) => l.startsWith(name))
+          ?.split(' ')[1],
+      );
+    expect(value('arbstr_requests_total{ending="answered",code="none",stream="true"}')).toBe(2);
+    expect(
+      value('arbstr_requests_total{ending="refused",code="model_not_found",stream="false"}'),
+    ).toBe(1);
+    expect(value('arbstr_billed_msat_total{provider="beta"}')).toBe(costs[3]);
+    expect(value('arbstr_breaker_state{provider="alpha"}')).toBe(0);
+    expect(value('arbstr_settlements_undelivered')).toBe(0);
+    expect(text).toContain('arbstr_first_token_seconds_bucket');
+    expect(text).not.toContain(agent.id);
+  });
+});
+
 describe('/providers', () => {
   it('is the operator’s, and shows no key', async () => {
     for (const token of [null, agent.token, 'wrong']) {

@@ -13,6 +13,7 @@ import {
   writeRefusal,
 } from './http/hardening.ts';
 import { type HealthDeps, healthRoute } from './http/health.ts';
+import { type MetricsRouteDeps, metricsRoute } from './http/metrics.ts';
 import { type ModelsRouteDeps, modelsRoute } from './http/models.ts';
 import { type ProvidersRouteDeps, providersRoute } from './http/providers.ts';
 import { type RequestsRouteDeps, requestsRoute } from './http/requests.ts';
@@ -38,6 +39,7 @@ export interface AppDeps {
   readonly models: ModelsRouteDeps;
   readonly providers: ProvidersRouteDeps;
   readonly stats: StatsRouteDeps;
+  readonly metrics: MetricsRouteDeps;
   readonly requests: RequestsRouteDeps;
   readonly health: HealthDeps;
 }
@@ -94,6 +96,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
   modelsRoute(app, deps.models);
   requestsRoute(app, deps.requests);
   statsRoute(app, deps.stats);
+  metricsRoute(app, deps.metrics);
   providersRoute(app, deps.providers);
   healthRoute(app, deps.health);
   return app;

@@ -9,6 +9,7 @@ import type { LoadResult } from './config/load.ts';
 import type { Config } from './config/types.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { createCallerLimits } from './http/caller-limits.ts';
+import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
 import { type Billing, buildParts, type Parts } from './parts.ts';
@@ -126,6 +127,12 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     authenticator: billing?.authenticator ?? null,
     authToken: () => catalogue.current().config.server.authToken,
   };
+  const operator = { authToken: auth.authToken, host: server.host };
+  const metrics = createMetrics({
+    ...parts,
+    current: catalogue.current,
+    deliveries: billing?.deliveries ?? null,
+  });
   return buildApp({
     log,
     nowMs,
@@ -138,7 +145,7 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
       free: billing === null,
       activity,
       limits: createCallerLimits(() => catalogue.current().config.server, nowMs),
-      record: (outcome, call) => record(parts, outcome, call),
+      record: (outcome, call) => record(parts, metrics, outcome, call),
     },
     cost: {
       ...auth,
@@ -152,12 +159,8 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     },
     requests: { ...auth, log: parts.requestLog, nowMs },
     stats: { ...auth, log: parts.requestLog, nowMs },
-    providers: {
-      authToken: auth.authToken,
-      host: server.host,
-      current: catalogue.current,
-      breakers: parts.breakers,
-    },
+    providers: { ...operator, current: catalogue.current, breakers: parts.breakers },
+    metrics: { ...operator, metrics },
     health: {
       current: catalogue.current,
       configState,
@@ -170,10 +173,11 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
   });
 }
 
-function record(parts: Parts, outcome: Outcome, call: Call): void {
+function record(parts: Parts, metrics: Metrics, outcome: Outcome, call: Call): void {
   const { activity, log } = parts;
   const { bill, reportedCost } = outcome.facts;
   const row = requestRow(outcome, call, parts.nowMs());
+  metrics.observe(row, outcome);
   if (row.requestedModel !== '') parts.requestLog.append(row);
   if (bill !== null && row.provider !== null) {
     parts.expectations.observe(

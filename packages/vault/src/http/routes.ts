@@ -7,6 +7,7 @@ import { agentApprovalRoutes, operatorApprovalRoutes } from './routes/approvals.
 import { billingRoutes } from './routes/billing.ts';
 import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
+import { metricsRoutes } from './routes/metrics.ts';
 import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorBooksRoutes } from './routes/operator-books.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
@@ -23,6 +24,7 @@ import { refuseTheUnknown } from './strict.ts';
 export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   refuseTheUnknown(app);
   takeReplayKeys(app);
+  await app.register(metricsRoutes, parts);
   await app.register(healthRoutes, parts);
   await app.register(billingRoutes, { ...parts, prefix: '/internal' });
   await app.register(reservationRoutes, { ...parts, prefix: '/internal' });

@@ -190,6 +190,7 @@ test('GET /docs/json describes every route with every status', async () => {
     'get /health',
     'get /internal/reservations',
     'get /internal/reservations/{id}',
+    'get /metrics',
     'get /operator/approvals',
     'get /operator/audit',
     'get /operator/dashboard',

@@ -1,6 +1,7 @@
 /** What operator and agents can read of the books, over HTTP. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  ADMIN_TOKEN,
   asAgent,
   asOperator,
   closeVaults,
@@ -132,6 +133,19 @@ describe("the operator's books", () => {
     const { body } = await read('/operator/verify');
     expect(body.ok).toBe(false);
     expect(body.findings.join('\n')).toContain('charged is 39, the audit trail says 40');
+  });
+
+  it('are numbers for Prometheus, too', async () => {
+    await held(vault, agent, 70);
+    const scrape = () =>
+      vault.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
+    await scrape();
+    const { body, statusCode } = await scrape();
+    expect(statusCode).toBe(200);
+    expect(body).toContain('arbstr_vault_open{kind="holds"} 1');
+    expect(body).toContain('arbstr_vault_msat{account="agentsHeld"} 70');
+    expect(body).toContain('arbstr_vault_http_requests_total{route="/metrics",status="200"} 1');
+    expect((await vault.app.inject({ url: '/metrics' })).statusCode).toBe(401);
   });
 
   it('are the operator’s alone', async () => {
