@@ -253,6 +253,8 @@ export interface RequestRow {
 
 export interface RequestLog {
   append(row: RequestRow): void;
+  /** Removes the oldest rows before `beforeMs`, and those beyond the bound on all; a bounded number at once. */
+  prune(beforeMs: number): void;
 }
 
 /** A row as it was appended. */

@@ -205,7 +205,7 @@ function record(parts: Parts, metrics: Metrics, outcome: Outcome, call: Call): v
 
 /** Releases holds that only the vault knows of, once it answers; forgets what is long over. */
 function keepHouse(parts: Parts): () => void {
-  const { billing, claimStore, journal, log, nowMs } = parts;
+  const { billing, catalogue, claimStore, journal, log, nowMs, requestLog } = parts;
   let stopped = false;
   let retry: NodeJS.Timeout | null = null;
   const sweep = async (billing: Billing): Promise<void> => {
@@ -226,6 +226,8 @@ function keepHouse(parts: Parts): () => void {
     try {
       journal.prune(nowMs() - KEEP_DELIVERED_MS, PRUNE_ROWS_MAX);
       claimStore.prune(nowMs());
+      const { retentionMs } = catalogue.current().config.logging;
+      requestLog.prune(nowMs() - retentionMs);
     } catch (error) {
       log.warn({ err: error }, 'rows that are over could not be removed; tried again in a minute');
     }

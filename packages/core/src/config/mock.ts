@@ -57,7 +57,7 @@ export function mockConfig(): Config {
       thresholdHigh: CALIBRATED.thresholdHigh,
       weights: CALIBRATED.weights,
     },
-    logging: { level: 'info', logRequests: true },
+    logging: { level: 'info', logRequests: true, retentionMs: 30 * 86_400_000 },
   });
 }
 

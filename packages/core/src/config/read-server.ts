@@ -15,6 +15,7 @@ import {
   type VaultConfig,
 } from './types.ts';
 
+const DAY_MS = 86_400_000;
 const MEBIBYTE = 1024 * 1024;
 /** The longest delay that a timer of Node takes is 2^31−1 ms; a day is the longest that makes sense. */
 export const DELAY_MS_MAX = 86_400_000;
@@ -158,6 +159,7 @@ export function readRetry(retry: TableReader): RetryConfig {
 export function readLogging(logging: TableReader): Config['logging'] {
   const level = logging.oneOf('level', LOG_LEVELS) ?? 'info';
   const logRequests = logging.flag('log_requests') ?? true;
+  const days = logging.number('retention_days', { min: 1, max: 3650, unit: 'days' }) ?? 30;
   logging.end();
-  return { level, logRequests };
+  return { level, logRequests, retentionMs: days * DAY_MS };
 }

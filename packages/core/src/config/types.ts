@@ -21,7 +21,14 @@ export interface Config {
   /** By name. */
   readonly virtualModels: ReadonlyMap<string, VirtualModel>;
   readonly routing: RoutingConfig;
-  readonly logging: { readonly level: LogLevel; readonly logRequests: boolean };
+  readonly logging: LoggingConfig;
+}
+
+export interface LoggingConfig {
+  readonly level: LogLevel;
+  readonly logRequests: boolean;
+  /** Records of requests are kept so long. */
+  readonly retentionMs: number;
 }
 
 export interface ServerConfig {

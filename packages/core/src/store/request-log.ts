@@ -12,6 +12,11 @@ import { createRequestStats } from './request-stats.ts';
 import { requests } from './schema.ts';
 import type { Writer } from './writer.ts';
 
+/** Some two gigabytes; the oldest go first, whatever their age. */
+const ROWS_MAX = 5_000_000;
+/** Removed at once, each minute: bounds how long the event loop stands still. */
+const PRUNE_ROWS_MAX = 5_000;
+
 /**
  * Writes ride with the journal's group commit; reads are everyday queries, before which what still
  * waits is written: who has just had an answer finds its row.
@@ -28,6 +33,13 @@ export function createRequestLog(
       held_msat, attempts, latency_ms, first_byte_ms, lost_msat, policy, floor,
       complexity_score, dearest_msat, mean_msat)
     values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+  const remove = (which: string) =>
+    db.prepare(`delete from requests where seq in (${which} limit ${PRUNE_ROWS_MAX})`);
+  const removeOld = remove('select seq from requests where timestamp_ms < ? order by timestamp_ms');
+  const removeBeyond = remove(
+    `select seq from requests
+     where seq <= (select max(seq) from requests) - ${ROWS_MAX} order by seq`,
+  );
   const stats = createRequestStats(db);
   return {
     stats(filter, groupBy) {
@@ -36,6 +48,10 @@ export function createRequestLog(
     },
     append(row) {
       writer.lazy(() => insert.run(...valuesOf(row)));
+    },
+    prune(beforeMs) {
+      removeOld.run(beforeMs);
+      removeBeyond.run();
     },
     find(correlationId, agentId) {
       writer.flush();

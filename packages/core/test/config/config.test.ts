@@ -42,7 +42,7 @@ describe('what a file does not say', () => {
         rescue: 'off',
         rescueBytesMax: 1024 * 1024,
       },
-      logging: { level: 'info', logRequests: true },
+      logging: { level: 'info', logRequests: true, retentionMs: 30 * 86_400_000 },
     });
   });
 
@@ -135,7 +135,7 @@ log_requests = false
         rescue: 'buffer',
         rescueBytesMax: 2_048,
       },
-      logging: { level: 'debug', logRequests: false },
+      logging: { level: 'debug', logRequests: false, retentionMs: 30 * 86_400_000 },
     });
     expect(found.server.authToken?.reveal()).toBe('operators-own');
   });

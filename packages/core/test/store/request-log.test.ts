@@ -86,3 +86,15 @@ it('gives nobody the row of another agent', () => {
   expect(log.find('first', 'ag_2')).toBeUndefined();
   expect(log.find('first', null)).toBeDefined();
 });
+
+it('forgets what is older than it is told to keep', () => {
+  for (const [id, timestampMs] of [
+    ['old', 999],
+    ['new', 1_000],
+  ] as const) {
+    log.append({ ...rowOf(id), timestampMs });
+  }
+  writer.flush();
+  log.prune(1_000);
+  expect(log.list(everything).rows.map(({ correlationId }) => correlationId)).toEqual(['new']);
+});
