@@ -20,7 +20,7 @@ beforeAll(async () => {
 });
 afterAll(() => stack.stop());
 beforeEach(async () => {
-  write(first);
+  take(first);
   await until(async () => (await cost()).rate === 8000, 10_000);
 });
 
@@ -28,6 +28,12 @@ beforeEach(async () => {
 function write(text: string): void {
   writeFileSync(`${stack.configPath}.new`, text, { mode: 0o600 });
   renameSync(`${stack.configPath}.new`, stack.configPath);
+}
+
+/** Without waiting until core looks by itself. */
+function take(text: string): void {
+  write(text);
+  process.kill(stack.core.pid, 'SIGHUP');
 }
 
 const body = (stream: boolean) =>
@@ -67,16 +73,15 @@ describe('a valid file', () => {
   });
 
   it('is taken at once at SIGHUP', async () => {
-    write(dearer());
-    process.kill(stack.core.pid, 'SIGHUP');
+    take(dearer());
     await until(async () => (await cost()).rate === 12_000, 1_000);
   });
 
   it('may bring policies, virtual models and providers, and take them away', async () => {
-    write(`${first}\n[[models]]\nname = "auto"\nstandard = ["gpt-4o"]\n`);
+    take(`${first}\n[[models]]\nname = "auto"\nstandard = ["gpt-4o"]\n`);
     const found = async () => (await fetch(`${stack.core.url}/v1/models/auto`)).status;
     await until(async () => (await found()) === 200, 5_000);
-    write(first.slice(0, first.lastIndexOf('[[providers]]')));
+    take(first.slice(0, first.lastIndexOf('[[providers]]')));
     await until(async () => {
       const list = (await (await fetch(`${stack.core.url}/providers`)).json()) as {
         providers: object[];
@@ -93,19 +98,19 @@ describe('a file that is wrong', () => {
     ['has an unknown key', (text: string) => text.replace('[breaker]', '[breaker]\nfailure = 3')],
     ['has no price', (text: string) => text.replaceAll(/^output_rate.*$/gm, '')],
   ])('and %s is refused with the line, and the old one stays', async (_what, spoil) => {
-    write(spoil(dearer()));
+    take(spoil(dearer()));
     await until(async () => (await configHealth()).refused !== null, 5_000);
     const { refused, status } = await configHealth();
     expect(refused!.reasons[0]).toMatch(/config\.toml:\d+: /);
     expect(status).toBe('degraded');
     expect((await cost()).rate).toBe(8000);
-    write(first);
+    take(first);
     await until(async () => (await configHealth()).refused === null, 5_000);
   });
 });
 
 it('names what needs a restart, and takes the rest', async () => {
-  write(dearer().replace(/^path = .*$/m, 'path = "./elsewhere.db"'));
+  take(dearer().replace(/^path = .*$/m, 'path = "./elsewhere.db"'));
   await until(async () => (await cost()).rate === 12_000, 5_000);
   expect(await configHealth()).toMatchObject({ needs_restart: ['database.path'] });
 });
