@@ -218,6 +218,9 @@ describe("an agent's allowed models", () => {
       tier: 'standard',
       floor: 'frontier',
     });
+    agent = await stack.agent({ policy: { allowed_models: ['auto'] } });
+    expect((await ask({ model: 'auto', ...complexity('low') })).arbstr.model).toBe('tiny');
+    expect((await ask({ model: 'tiny' })).status).toBe(403);
     agent = everybody;
   });
 });

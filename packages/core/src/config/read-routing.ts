@@ -168,6 +168,7 @@ function readStrategy(table: TableReader, key: string): Strategy | null {
 }
 
 const msatOf = (sats: number | undefined): number | null =>
-  sats === undefined ? null : Math.floor(sats * 1000);
+  // By way of microsats: 8.001 × 1000 is a hair below 8001 in binary.
+  sats === undefined ? null : Math.floor(Math.round(sats * 1_000_000) / 1000);
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');

@@ -80,8 +80,11 @@ export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candida
 }
 
 function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
-  const { agentModels, rule } = input;
-  if (agentModels !== null && !agentModels.has(offer.model)) return { reason: 'model_not_allowed' };
+  const { agentModels, request, rule } = input;
+  // As the vault has it: a virtual model may be allowed by its own name.
+  if (agentModels !== null && !agentModels.has(offer.model) && !agentModels.has(request.model)) {
+    return { reason: 'model_not_allowed' };
+  }
   if (rule === null) return null;
   const policy = (key: PolicyKey): Exclusion => ({ reason: 'policy', rule: key });
   if (rule.allowedModels?.has(offer.model) === false) return policy('allowed_models');

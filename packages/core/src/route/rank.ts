@@ -57,7 +57,8 @@ function byLatency(byCost: readonly Candidate[], ranking: Ranking): Candidate[] 
   const known = byCost
     .filter((candidate) => latency(candidate) !== null)
     .toSorted((a, b) => latency(a)! - latency(b)!);
-  const explores = unknown.length > 0 && (known.length === 0 || ranking.random() < EXPLORE_SHARE);
+  // Where nothing is known yet they stand by cost: exploring is bounded then, too.
+  const explores = unknown.length > 0 && ranking.random() < EXPLORE_SHARE;
   if (!explores) return [...known, ...unknown];
   const chosen = unknown[Math.floor(ranking.random() * unknown.length)]!;
   return first(chosen, [...known, ...unknown]);

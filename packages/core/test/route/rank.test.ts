@@ -37,8 +37,9 @@ describe('lowest_latency', () => {
     expect(names(rank([A, B, C], 'lowest_latency', '', ranking(known, 0.04)))).toBe('bca');
   });
 
-  it('starts where nothing is known', () => {
-    expect(rank([A, B, C], 'lowest_latency', '', ranking())).toHaveLength(3);
+  it('goes by cost where nothing is known, and explores no more than else', () => {
+    expect(names(rank([A, B, C], 'lowest_latency', '', ranking()))).toBe('bca');
+    expect(names(rank([A, B, C], 'lowest_latency', '', ranking({}, 0.04)))).toHaveLength(3);
   });
 });
 
