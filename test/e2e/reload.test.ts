@@ -109,6 +109,22 @@ describe('a file that is wrong', () => {
   });
 });
 
+describe('a file without a configuration', () => {
+  it.each([
+    ['empty', ''],
+    ['white space', '\n \n'],
+  ])('(%s) is refused, and every provider stays', async (_what, text) => {
+    take(text);
+    await until(async () => (await configHealth()).refused !== null, 5_000);
+    const { refused, status } = await configHealth();
+    expect(refused!.reasons[0]).toMatch(/config\.toml: the file is empty/);
+    expect(status).toBe('degraded');
+    expect((await cost()).rate).toBe(8000);
+    take(first);
+    await until(async () => (await configHealth()).refused === null, 5_000);
+  });
+});
+
 it('names what needs a restart, and takes the rest', async () => {
   take(dearer().replace(/^path = .*$/m, 'path = "./elsewhere.db"'));
   await until(async () => (await cost()).rate === 12_000, 5_000);

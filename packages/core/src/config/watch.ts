@@ -44,7 +44,9 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
 
   function readNow(): Reading {
     try {
-      return { file: read(path) };
+      const file = read(path);
+      // An empty file is a valid configuration that drops every provider; it is a write that failed.
+      return isBlank(file.text) && !isBlank(taken) ? { unreadable: EMPTY } : { file };
     } catch (error) {
       return { unreadable: (error as Error).message };
     }
@@ -83,6 +85,10 @@ export function watchConfig(options: WatchOptions): ConfigWatch {
     },
   };
 }
+
+const isBlank = (text: string): boolean => text.trim() === '';
+
+const EMPTY = 'the file is empty; write the configuration into it again';
 
 const contentOf = (reading: Reading): string =>
   'unreadable' in reading ? `unreadable ${reading.unreadable}` : `file ${reading.file.text}`;
