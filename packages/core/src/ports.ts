@@ -177,8 +177,8 @@ export interface JournalStore {
    * in the same transaction: the ledger was restored and may not know of it.
    */
   adoptLedger(epoch: string): void;
-  /** Removes rows that were delivered before `beforeMs`; at most `limit`. */
-  prune(beforeMs: number, limit: number): number;
+  /** Removes rows that were delivered before `beforeMs`, a bounded number at once; true = there may be more. */
+  prune(beforeMs: number): boolean;
   /** Null while the disk takes writes, else why it does not. */
   readonly trouble: string | null;
   readonly coreId: string;
@@ -211,8 +211,11 @@ export interface ClaimStore {
   find(owner: string, name: string, nowMs: number): ClaimRow | undefined;
   /** Survives the death of the process when it resolves. */
   keep(row: ClaimRow): Promise<void>;
-  /** Removes what has expired, and the oldest answers beyond the bound on their bytes. */
-  prune(nowMs: number): void;
+  /**
+   * Removes what has expired, and the oldest answers beyond the bound on their bytes; a bounded
+   * number at once. True = there may be more.
+   */
+  prune(nowMs: number): boolean;
 }
 
 export interface RequestRow {
@@ -253,8 +256,11 @@ export interface RequestRow {
 
 export interface RequestLog {
   append(row: RequestRow): void;
-  /** Removes the oldest rows before `beforeMs`, and those beyond the bound on all; a bounded number at once. */
-  prune(beforeMs: number): void;
+  /**
+   * Removes the oldest rows before `beforeMs`, and those beyond the bound on all; a bounded number
+   * at once. True = there may be more.
+   */
+  prune(beforeMs: number): boolean;
 }
 
 /** A row as it was appended. */

@@ -17,6 +17,7 @@ import { requestLine, requestRow } from './record.ts';
 import { followLedger } from './settle/ledger-epoch.ts';
 import { recoverJournal, releaseOrphans } from './settle/recover.ts';
 import { bindStages, routeWith } from './stages.ts';
+import { pruneRegularly } from './store/pruning.ts';
 import { warmTokenizer } from './tokens/count.ts';
 
 export interface RunningCore {
@@ -43,10 +44,8 @@ const POLL_MS = 20;
 const ORPHANS_RETRY_MS = 5_000;
 /** A restored vault is in recovery mode at first, for much longer than this. */
 const FOLLOW_LEDGER_MS = 10_000;
-const PRUNE_EVERY_MS = 60_000;
 /** Delivered rows stay as long as a vault's backup may be old. */
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
-const PRUNE_ROWS_MAX = 10_000;
 
 /** Nothing here should ever be logged; this catches the line that forgets it. */
 const REDACTED = ['authorization', 'agent_token', 'api_key', 'body'];
@@ -222,19 +221,20 @@ function keepHouse(parts: Parts): () => void {
   };
   follow();
   const following = setInterval(follow, FOLLOW_LEDGER_MS);
-  const prune = setInterval(() => {
-    try {
-      journal.prune(nowMs() - KEEP_DELIVERED_MS, PRUNE_ROWS_MAX);
-      claimStore.prune(nowMs());
-      const { retentionMs } = catalogue.current().config.logging;
-      requestLog.prune(nowMs() - retentionMs);
-    } catch (error) {
-      log.warn({ err: error }, 'rows that are over could not be removed; tried again in a minute');
-    }
-  }, PRUNE_EVERY_MS);
+  const prune = (): boolean => {
+    const { retentionMs } = catalogue.current().config.logging;
+    return [
+      journal.prune(nowMs() - KEEP_DELIVERED_MS),
+      claimStore.prune(nowMs()),
+      requestLog.prune(nowMs() - retentionMs),
+    ].includes(true);
+  };
+  const stopPruning = pruneRegularly(prune, (error) =>
+    log.warn({ err: error }, 'rows that are over could not be removed; tried again in a minute'),
+  );
   return () => {
     stopped = true;
-    clearInterval(prune);
+    stopPruning();
     clearInterval(following);
     if (retry !== null) clearTimeout(retry);
   };

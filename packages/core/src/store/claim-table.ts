@@ -1,11 +1,10 @@
 import type Database from 'better-sqlite3';
 import type { ClaimRow, ClaimStore, KeptAnswer } from '../ports.ts';
+import { PRUNE_ROWS_MAX } from './pruning.ts';
 import type { Writer } from './writer.ts';
 
 /** Bytes of all kept answers; beyond it the oldest are dropped, and their replays say so. */
 const ANSWER_BYTES_MAX = 512 * 1024 * 1024;
-/** Rows removed at once: bounds how long the event loop stands still. */
-const PRUNE_ROWS_MAX = 1_000;
 
 interface Row {
   body_hash: string;
@@ -60,8 +59,10 @@ export function createClaimTable(db: Database.Database, writer: Writer): ClaimSt
         );
       }),
     prune(nowMs) {
-      removeExpired.run(nowMs);
-      if ((bytesKept.get() ?? 0) > ANSWER_BYTES_MAX) dropOldest.run();
+      const removed = removeExpired.run(nowMs).changes;
+      const tooMuch = (bytesKept.get() ?? 0) > ANSWER_BYTES_MAX;
+      if (tooMuch) dropOldest.run();
+      return tooMuch || removed === PRUNE_ROWS_MAX;
     },
   };
 }

@@ -8,6 +8,7 @@ import type {
   OpenRow,
   UndeliveredRow,
 } from '../ports.ts';
+import { PRUNE_ROWS_MAX } from './pruning.ts';
 import type { Writer } from './writer.ts';
 
 const META_EPOCH = 'ledger_epoch';
@@ -56,7 +57,7 @@ export function createJournalTable(
   const selectOne = db.prepare('select 1 from journal where reservation_id = ?');
   const deleteOld = db.prepare(
     `delete from journal where reservation_id in
-       (select reservation_id from journal where state = 'delivered' and delivered_at_ms < ? limit ?)`,
+       (select reservation_id from journal where state = 'delivered' and delivered_at_ms < ? limit ${PRUNE_ROWS_MAX})`,
   );
 
   const selectMeta = db.prepare<[string], { value: string }>(
@@ -115,7 +116,7 @@ export function createJournalTable(
     openRows: () => selectByState.all('intent', 'dispatched').map(toOpenRow),
     undeliveredRows: () => selectByState.all('settle', 'release').map(toUndelivered),
     has: (reservationId) => selectOne.get(reservationId) !== undefined,
-    prune: (beforeMs, limit) => deleteOld.run(beforeMs, limit).changes,
+    prune: (beforeMs) => deleteOld.run(beforeMs).changes === PRUNE_ROWS_MAX,
   };
 }
 

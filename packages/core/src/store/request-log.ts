@@ -8,14 +8,13 @@ import type {
   RequestRow,
   StoredRequest,
 } from '../ports.ts';
+import { PRUNE_ROWS_MAX } from './pruning.ts';
 import { createRequestStats } from './request-stats.ts';
 import { requests } from './schema.ts';
 import type { Writer } from './writer.ts';
 
 /** Some two gigabytes; the oldest go first, whatever their age. */
 const ROWS_MAX = 5_000_000;
-/** Removed at once, each minute: bounds how long the event loop stands still. */
-const PRUNE_ROWS_MAX = 5_000;
 
 /**
  * Writes ride with the journal's group commit; reads are everyday queries, before which what still
@@ -24,6 +23,7 @@ const PRUNE_ROWS_MAX = 5_000;
 export function createRequestLog(
   db: Database.Database,
   writer: Writer,
+  rowsMax = ROWS_MAX,
 ): RequestLog & RequestQueries {
   const orm = drizzle({ client: db });
   const insert = db.prepare(`
@@ -38,7 +38,7 @@ export function createRequestLog(
   const removeOld = remove('select seq from requests where timestamp_ms < ? order by timestamp_ms');
   const removeBeyond = remove(
     `select seq from requests
-     where seq <= (select max(seq) from requests) - ${ROWS_MAX} order by seq`,
+     where seq <= (select max(seq) from requests) - ${rowsMax} order by seq`,
   );
   const stats = createRequestStats(db);
   return {
@@ -50,8 +50,8 @@ export function createRequestLog(
       writer.lazy(() => insert.run(...valuesOf(row)));
     },
     prune(beforeMs) {
-      removeOld.run(beforeMs);
-      removeBeyond.run();
+      const removed = [removeOld.run(beforeMs), removeBeyond.run()];
+      return removed.some(({ changes }) => changes === PRUNE_ROWS_MAX);
     },
     find(correlationId, agentId) {
       writer.flush();

@@ -87,6 +87,32 @@ it('gives nobody the row of another agent', () => {
   expect(log.find('first', null)).toBeDefined();
 });
 
+const appendRows = (count: number, timestampMs: number): void => {
+  for (let i = 0; i < count; i++) log.append({ ...rowOf(`${timestampMs}-${i}`), timestampMs });
+  writer.flush();
+};
+
+it('forgets everything that is too old, in steps', () => {
+  appendRows(1_001, 1);
+  appendRows(1, 1_000);
+  expect(log.prune(1_000)).toBe(true);
+  expect(log.list(everything).total).toBe(2);
+  expect(log.prune(1_000)).toBe(false);
+  expect(log.list(everything).total).toBe(1);
+});
+
+it('keeps no more rows than it may, however young they are', () => {
+  log = createRequestLog(store.db, writer, 3);
+  appendRows(1_010, 1_000);
+  expect(log.prune(0)).toBe(true);
+  expect(log.prune(0)).toBe(false);
+  expect(log.list(everything).rows.map(({ correlationId }) => correlationId)).toEqual([
+    '1000-1009',
+    '1000-1008',
+    '1000-1007',
+  ]);
+});
+
 it('forgets what is older than it is told to keep', () => {
   for (const [id, timestampMs] of [
     ['old', 999],
