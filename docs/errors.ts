@@ -44,7 +44,8 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
     'Every provider of the model rests: after repeated failures, or because it asked for a pause. `retry-after` says until when.',
   vault_unavailable:
     'The vault does not answer, or too many settlements wait for it. Nothing was sent or charged.',
-  overloaded: 'Too many requests are under way here or at the providers. Nothing was charged.',
+  overloaded:
+    'Too many requests are under way here or at the providers, or statistics take too long to read. Nothing was charged.',
   draining:
     'This core is shutting down. Where `x-should-retry` is false, the prompt was already sent and is billed.',
   storage_unavailable: 'The journal cannot be written, so nothing was dispatched or charged.',

@@ -7,14 +7,7 @@ import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts';
 import { type Claims, createClaims } from './claim/claims.ts';
 import type { Config, VaultConfig } from './config/types.ts';
 import type { Activity } from './http/chat-completions.ts';
-import type {
-  ClaimStore,
-  JournalStore,
-  RequestLog,
-  RequestQueries,
-  Upstream,
-  Vault,
-} from './ports.ts';
+import type { ClaimStore, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
 import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
@@ -30,6 +23,7 @@ import { createDeliveries, type Deliveries } from './settle/deliver.ts';
 import { createClaimTable } from './store/claim-table.ts';
 import { createJournalTable } from './store/journal-table.ts';
 import { openStore, type Store } from './store/open.ts';
+import { createQueryThread, type QueryThread } from './store/query-thread.ts';
 import { createRequestLog } from './store/request-log.ts';
 import { createWriter, type Writer } from './store/writer.ts';
 import { createRunningMocks, type RunningMocks } from './upstream/mock/running.ts';
@@ -51,7 +45,8 @@ export interface Parts {
   readonly store: Store;
   readonly writer: Writer;
   readonly journal: JournalStore;
-  readonly requestLog: RequestLog & RequestQueries;
+  readonly requestLog: RequestLog;
+  readonly queries: QueryThread;
   readonly claimStore: ClaimStore;
   readonly claims: Claims;
   /** The configuration and the providers as they are now; `current()` is asked per request. */
@@ -130,6 +125,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     writer,
     journal,
     requestLog: createRequestLog(store.db, writer),
+    queries: createQueryThread({ path: store.db.name, flush: writer.flush }),
     claimStore,
     claims: createClaims(claimStore, nowMs),
     catalogue,

@@ -256,6 +256,8 @@ export interface RequestRow {
 
 export interface RequestLog {
   append(row: RequestRow): void;
+  /** The newest request with this correlation id, of this agent or (null) of anybody. */
+  find(correlationId: string, agentId: string | null): StoredRequest | undefined;
   /**
    * Removes the oldest rows before `beforeMs`, and those beyond the bound on all; a bounded number
    * at once. True = there may be more.
@@ -330,9 +332,25 @@ export interface Percentiles {
   readonly p99: number | null;
 }
 
+export interface GroupedStats {
+  readonly all: Stats;
+  /** The most requests first; null where no groups were asked for. */
+  readonly groups: readonly Stats[] | null;
+}
+
+export interface RequestPage {
+  readonly rows: readonly StoredRequest[];
+  /** On all pages. */
+  readonly total: number;
+}
+
+/** `unanswered`: too many ask, or it took too long; the reason says what to do. */
+export type QueryReply<T> =
+  | { readonly kind: 'ok'; readonly value: T }
+  | { readonly kind: 'unanswered'; readonly reason: string };
+
+/** What reads many rows. Rejects where the database cannot be read. */
 export interface RequestQueries {
-  stats(filter: StatsFilter, groupBy: StatsGroup | null): Stats[];
-  /** The newest request with this correlation id, of this agent or (null) of anybody. */
-  find(correlationId: string, agentId: string | null): StoredRequest | undefined;
-  list(filter: RequestFilter): { rows: StoredRequest[]; total: number };
+  stats(filter: StatsFilter, groupBy: StatsGroup | null): Promise<QueryReply<GroupedStats>>;
+  list(filter: RequestFilter): Promise<QueryReply<RequestPage>>;
 }

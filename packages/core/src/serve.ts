@@ -156,8 +156,8 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
       current: catalogue.current,
       createdSecs: Math.floor(nowMs() / 1000),
     },
-    requests: { ...auth, log: parts.requestLog, nowMs },
-    stats: { ...auth, log: parts.requestLog, nowMs },
+    requests: { ...auth, log: parts.requestLog, queries: parts.queries, nowMs },
+    stats: { ...auth, queries: parts.queries, nowMs },
     providers: { ...operator, current: catalogue.current, breakers: parts.breakers },
     metrics: { ...operator, metrics },
     health: {
@@ -283,6 +283,7 @@ async function end(parts: Parts, app: FastifyInstance): Promise<void> {
   parts.checkpoints.stop();
   await Promise.all([parts.upstream.close(), billing?.vault.close()]);
   await parts.mocks.close();
+  await parts.queries.stop();
   parts.writer.close();
   parts.store.close();
 }

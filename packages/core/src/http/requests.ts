@@ -3,13 +3,14 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import { refuse } from '../errors.ts';
-import type { RequestQueries, StoredRequest } from '../ports.ts';
+import type { RequestLog, RequestQueries, StoredRequest } from '../ports.ts';
 import { type AuthDeps, recordReader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 import { badQuery, rangeOf, rangeQuery } from './time-range.ts';
 
 export interface RequestsRouteDeps extends AuthDeps {
-  readonly log: RequestQueries;
+  readonly log: RequestLog;
+  readonly queries: RequestQueries;
   readonly nowMs: () => number;
 }
 
@@ -35,7 +36,8 @@ export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): vo
       if (caller.kind === 'refused') return writeRefusal(reply, caller);
       const query = querySchema.safeParse(request.query);
       if (!query.success) return writeRefusal(reply, badQuery(query.error));
-      return list(deps, caller, query.data);
+      const page = await list(deps, caller, query.data);
+      return 'kind' in page ? writeRefusal(reply, page) : page;
     });
     app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
       const caller = await recordReader(deps, request);
@@ -58,9 +60,9 @@ export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): vo
 export const ownerOf = (caller: Caller): string | null =>
   caller.kind === 'agent' ? caller.agentId : null;
 
-function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof querySchema>) {
+async function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof querySchema>) {
   const { sinceMs, untilMs } = rangeOf(query, deps.nowMs());
-  const { rows, total } = deps.log.list({
+  const found = await deps.queries.list({
     agentId: ownerOf(caller),
     model: query.model,
     provider: query.provider,
@@ -74,6 +76,8 @@ function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof qu
     offset: (query.page - 1) * query.per_page,
     limit: query.per_page,
   });
+  if (found.kind === 'unanswered') return refuse('overloaded', found.reason);
+  const { rows, total } = found.value;
   return {
     data: rows.map(wireRequest),
     page: query.page,

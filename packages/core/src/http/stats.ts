@@ -10,7 +10,7 @@ import { ownerOf } from './requests.ts';
 import { badQuery, rangeOf, rangeQuery } from './time-range.ts';
 
 export interface StatsRouteDeps extends AuthDeps {
-  readonly log: RequestQueries;
+  readonly queries: RequestQueries;
   readonly nowMs: () => number;
 }
 
@@ -36,12 +36,13 @@ export function statsRoute(app: FastifyInstance, deps: StatsRouteDeps): void {
           refuse('invalid_request', 'since must not be after until.', { param: 'since' }),
         );
       }
-      return answer(deps, caller, query.data, range);
+      const stats = await answer(deps, caller, query.data, range);
+      return 'kind' in stats ? writeRefusal(reply, stats) : stats;
     });
   }
 }
 
-function answer(
+async function answer(
   deps: StatsRouteDeps,
   caller: Caller,
   query: z.output<typeof querySchema>,
@@ -49,18 +50,19 @@ function answer(
 ) {
   const { group_by: groupBy, model, provider } = query;
   const filter = { agentId: ownerOf(caller), model, provider, ...range };
-  const [all] = deps.log.stats(filter, null);
-  const groups = groupBy === undefined ? null : deps.log.stats(filter, groupBy);
+  const found = await deps.queries.stats(filter, groupBy ?? null);
+  if (found.kind === 'unanswered') return refuse('overloaded', found.reason);
+  const { all, groups } = found.value;
   const wired = (groups ?? []).map((stats) => ({ key: stats.key, ...wireStats(stats) }));
   const byKey = () => Object.fromEntries(wired.map(({ key, ...rest }) => [key ?? 'unknown', rest]));
   return {
     since: new Date(range.sinceMs).toISOString(),
     until: new Date(range.untilMs).toISOString(),
-    ...(all!.total === 0 && {
+    ...(all.total === 0 && {
       empty: true,
       message: 'No requests in this range; widen it with range, since or until.',
     }),
-    ...wireStats(all!),
+    ...wireStats(all),
     ...(groups !== null && { groups: wired }),
     // Where the originals had them.
     ...(groupBy === 'model' && { models: byKey() }),

@@ -1,30 +1,20 @@
 import type Database from 'better-sqlite3';
-import { and, asc, count, desc, eq, gte, lte, ne } from 'drizzle-orm';
-import { type BetterSQLite3Database, drizzle } from 'drizzle-orm/better-sqlite3';
-import type {
-  RequestFilter,
-  RequestLog,
-  RequestQueries,
-  RequestRow,
-  StoredRequest,
-} from '../ports.ts';
+import { and, desc, eq } from 'drizzle-orm';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import type { RequestLog, RequestRow } from '../ports.ts';
 import { PRUNE_ROWS_MAX } from './pruning.ts';
-import { createRequestStats } from './request-stats.ts';
 import { requests } from './schema.ts';
 import type { Writer } from './writer.ts';
 
 /** Some two gigabytes; the oldest go first, whatever their age. */
 const ROWS_MAX = 5_000_000;
 
-/**
- * Writes ride with the journal's group commit; reads are everyday queries, before which what still
- * waits is written: who has just had an answer finds its row.
- */
+/** Writes ride with the journal's group commit; before a row is looked for, what waits is written. */
 export function createRequestLog(
   db: Database.Database,
   writer: Writer,
   rowsMax = ROWS_MAX,
-): RequestLog & RequestQueries {
+): RequestLog {
   const orm = drizzle({ client: db });
   const insert = db.prepare(`
     insert into requests (correlation_id, reservation_id, agent_id, timestamp_ms, requested_model,
@@ -40,12 +30,7 @@ export function createRequestLog(
     `select seq from requests
      where seq <= (select max(seq) from requests) - ${rowsMax} order by seq`,
   );
-  const stats = createRequestStats(db);
   return {
-    stats(filter, groupBy) {
-      writer.flush();
-      return stats(filter, groupBy);
-    },
     append(row) {
       writer.lazy(() => insert.run(...valuesOf(row)));
     },
@@ -67,10 +52,6 @@ export function createRequestLog(
         .orderBy(desc(requests.seq))
         .limit(1)
         .get();
-    },
-    list(filter) {
-      writer.flush();
-      return listRequests(orm, filter);
     },
   };
 }
@@ -108,44 +89,4 @@ function valuesOf(row: RequestRow): unknown[] {
     row.dearestMsat,
     row.meanMsat,
   ];
-}
-
-const SORT_COLUMNS = {
-  timestamp: requests.seq,
-  cost_sats: requests.costMsat,
-  latency_ms: requests.latencyMs,
-} as const;
-
-function listRequests(
-  orm: BetterSQLite3Database,
-  filter: RequestFilter,
-): { rows: StoredRequest[]; total: number } {
-  const where = and(
-    filter.agentId === null ? undefined : eq(requests.agentId, filter.agentId),
-    filter.model === undefined ? undefined : eq(requests.requestedModel, filter.model),
-    filter.provider === undefined ? undefined : eq(requests.provider, filter.provider),
-    filter.success === undefined
-      ? undefined
-      : filter.success
-        ? eq(requests.ending, 'answered')
-        : ne(requests.ending, 'answered'),
-    filter.streaming === undefined ? undefined : eq(requests.streaming, filter.streaming),
-    filter.correlationId === undefined
-      ? undefined
-      : eq(requests.correlationId, filter.correlationId),
-    gte(requests.timestampMs, filter.sinceMs),
-    lte(requests.timestampMs, filter.untilMs),
-  );
-  const direction = filter.order === 'asc' ? asc : desc;
-  const rows = orm
-    .select()
-    .from(requests)
-    .where(where)
-    // The sequence breaks ties, so that pages neither repeat nor skip a row.
-    .orderBy(direction(SORT_COLUMNS[filter.sort]), direction(requests.seq))
-    .limit(filter.limit)
-    .offset(filter.offset)
-    .all();
-  const total = orm.select({ n: count() }).from(requests).where(where).get()?.n ?? 0;
-  return { rows, total };
 }

@@ -1,6 +1,6 @@
-/** Sums over the request log. One pass of SQL for the sums, one for the percentiles; both by time. */
+/** Sums over the request log. SQL makes the sums; the percentiles are of a sample of the rows. */
 import type Database from 'better-sqlite3';
-import type { Percentiles, Stats, StatsFilter, StatsGroup } from '../ports.ts';
+import type { GroupedStats, Percentiles, Stats, StatsFilter, StatsGroup } from '../ports.ts';
 
 /** Percentiles are of so many of the newest requests: a sort of more would hold up everybody. */
 const SAMPLED_MAX = 100_000;
@@ -15,9 +15,18 @@ const KEYS: Record<StatsGroup, string> = {
 };
 
 const WHERE = `timestamp_ms between @sinceMs and @untilMs
-  and (@agentId is null or agent_id = @agentId)
   and (@model is null or requested_model = @model collate nocase or model = @model collate nocase)
   and (@provider is null or provider = @provider collate nocase)`;
+
+const SUMS = `count(*) as total,
+  coalesce(sum(ending in ('answered', 'replayed')), 0) as success,
+  coalesce(sum(streaming), 0) as streaming,
+  coalesce(sum(cost_msat), 0) as costMsat, coalesce(sum(lost_msat), 0) as lostMsat,
+  coalesce(sum(dearest_msat - cost_msat), 0) as savedDearestMsat,
+  coalesce(sum(mean_msat - cost_msat), 0) as savedMeanMsat,
+  coalesce(sum(input_tokens), 0) as inputTokens,
+  coalesce(sum(output_tokens), 0) as outputTokens,
+  round(avg(latency_ms)) as avgLatencyMs`;
 
 interface Params {
   agentId: string | null;
@@ -35,45 +44,46 @@ interface Sample {
   first_byte_ms: number | null;
 }
 
-export function createRequestStats(db: Database.Database) {
-  const sumsBy = (key: string, group: string) =>
-    db.prepare<[Params], Sums>(
-      `select ${key} as key, count(*) as total,
-         coalesce(sum(ending in ('answered', 'replayed')), 0) as success,
-         coalesce(sum(streaming), 0) as streaming,
-         coalesce(sum(cost_msat), 0) as costMsat, coalesce(sum(lost_msat), 0) as lostMsat,
-         coalesce(sum(dearest_msat - cost_msat), 0) as savedDearestMsat,
-         coalesce(sum(mean_msat - cost_msat), 0) as savedMeanMsat,
-         coalesce(sum(input_tokens), 0) as inputTokens,
-         coalesce(sum(output_tokens), 0) as outputTokens,
-         round(avg(latency_ms)) as avgLatencyMs
-       from requests where ${WHERE} ${group}`,
-    );
-  const samplesBy = (key: string) =>
-    db.prepare<[Params], Sample>(
+export function requestStats(
+  db: Database.Database,
+  filter: StatsFilter,
+  groupBy: StatsGroup | null,
+): GroupedStats {
+  // Only so that the index by agent serves: one agent's sums must not read everybody's rows.
+  const where = filter.agentId === null ? WHERE : `${WHERE} and agent_id = @agentId`;
+  const params: Params = {
+    ...filter,
+    model: filter.model ?? null,
+    provider: filter.provider ?? null,
+  };
+  const key = groupBy === null ? 'null' : KEYS[groupBy];
+  const samples = db
+    .prepare<[Params], Sample>(
       `select ${key} as key, latency_ms, first_byte_ms from requests
-       where ${WHERE} order by seq desc limit ${SAMPLED_MAX}`,
-    );
+       where ${where} order by seq desc limit ${SAMPLED_MAX}`,
+    )
+    .all(params);
+  const sums = (of: string, group: string): Sums[] =>
+    db
+      .prepare<[Params], Sums>(`select ${of} as key, ${SUMS} from requests where ${where} ${group}`)
+      .all(params);
 
-  return (filter: StatsFilter, groupBy: StatsGroup | null): Stats[] => {
-    const key = groupBy === null ? 'null' : KEYS[groupBy];
-    const params: Params = {
-      ...filter,
-      model: filter.model ?? null,
-      provider: filter.provider ?? null,
-    };
-    const samples = Map.groupBy(samplesBy(key).all(params), (sample) => sample.key);
-    return sumsBy(key, groupBy === null ? '' : 'group by 1 order by total desc, 1')
-      .all(params)
-      .map((sums) => {
-        const own = samples.get(sums.key) ?? [];
-        const firsts = own.flatMap(({ first_byte_ms }) => first_byte_ms ?? []);
-        return {
-          ...sums,
-          latencyMs: percentiles(own.map(({ latency_ms }) => latency_ms)),
-          firstByteMs: percentiles(firsts),
-        };
-      });
+  const byKey = Map.groupBy(samples, (sample) => sample.key);
+  return {
+    all: withPercentiles(sums('null', '')[0]!, samples),
+    groups:
+      groupBy &&
+      sums(key, 'group by 1 order by total desc, 1').map((group) =>
+        withPercentiles(group, byKey.get(group.key) ?? []),
+      ),
+  };
+}
+
+function withPercentiles(sums: Sums, samples: readonly Sample[]): Stats {
+  return {
+    ...sums,
+    latencyMs: percentiles(samples.map(({ latency_ms }) => latency_ms)),
+    firstByteMs: percentiles(samples.flatMap(({ first_byte_ms }) => first_byte_ms ?? [])),
   };
 }
 
