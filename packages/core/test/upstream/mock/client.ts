@@ -1,6 +1,6 @@
 /** A provider's client as bare as can be: what came over the wire, and how it ended. */
 import { Agent, request } from 'undici';
-import { afterAll, afterEach } from 'vitest';
+import { afterEach } from 'vitest';
 import {
   type MockOptions,
   type MockProvider,
@@ -8,7 +8,6 @@ import {
 } from '../../../src/upstream/mock/server.ts';
 
 const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
-afterAll(() => agent.destroy());
 
 const running: MockProvider[] = [];
 afterEach(async () => {
