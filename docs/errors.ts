@@ -23,7 +23,7 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   policy_denied:
     "The agent's spend policy refuses, or the routing policy (`policy`) leaves no provider; `rule` says which limit.",
   approval_required:
-    "The request is over a limit of the agent's spend policy and waits for the operator (`approval_id`, `expires_at`). Once approved, the same request passes for 10 minutes.",
+    "The request is over a limit of the agent's spend policy and waits for the operator (`approval_id`, `expires_at`). Once approved, one such request passes within 10 minutes.",
   model_not_allowed: "The agent's spend policy does not allow the model (`allowed_models`).",
   unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
   insufficient_scope: 'The token may not spend.',
@@ -43,7 +43,7 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   no_healthy_provider:
     'Every provider of the model rests: after repeated failures, or because it asked for a pause. `retry-after` says until when.',
   vault_unavailable:
-    'The vault does not answer, or too many settlements wait for it. Nothing was sent or charged.',
+    'The vault does not answer, is in recovery mode, or too many settlements wait for it. Nothing was sent or charged.',
   overloaded:
     'Too many requests are under way here or at the providers, or statistics take too long to read. Nothing was charged.',
   draining:

@@ -8,7 +8,7 @@ import { type Gated, promptCost, startGated } from './support/gated.ts';
 import { callVault, newReservationId, reservationState } from './support/vault-api.ts';
 import { type Bill, expectWhole } from './support/whole.ts';
 
-/** CONTRACT §3: a hold returns within this of its expiry. */
+/** A hold returns within this of its expiry. */
 const RETURNS_MS = 5_000;
 /** What core asks for, and asks for again while its request lives. */
 const HOLD_MS = 60_000;

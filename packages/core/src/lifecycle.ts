@@ -33,7 +33,7 @@ import { type Relayed, relay } from './stream/relay.ts';
 import { brokenStream, streamTail } from './stream/tail.ts';
 import { type Prompt, promptOf } from './tokens/prompt.ts';
 
-/** The stages that need something from the outside, bound to it in `serve.ts`. */
+/** The stages that need something from the outside, bound to it in `stages.ts`. */
 export interface Stages {
   readonly claims: Claims;
   route(request: ChatRequest, prompt: Prompt, call: Call): Routed;

@@ -231,7 +231,7 @@ export interface RequestRow {
   status: number;
   errorCode: string | null;
   errorMessage: string | null;
-  /** answered | client_gone | broken | refused | failed */
+  /** answered | replayed | client_gone | broken | refused */
   ending: string;
   inputTokens: number | null;
   cachedInputTokens: number | null;

@@ -1,4 +1,4 @@
-/** Everything but the providers: one function per table of CONTRACT's config.toml, with its defaults. */
+/** Everything but the providers: one function per table of config.toml, with its defaults. */
 import { MARKUP_PPM_MAX } from '../pricing/rate.ts';
 import { isLoopback, parseBaseUrl, parseListen } from './address.ts';
 import type { TableReader } from './read-table.ts';

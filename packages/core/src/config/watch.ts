@@ -26,7 +26,7 @@ export interface ConfigWatch {
   stop(): void;
 }
 
-/** The contract promises 5 s; a few kilobytes per second cost nothing. */
+/** Operators are promised 5 s; a few kilobytes per second cost nothing. */
 const POLL_MS = 1_000;
 
 type Reading = { readonly file: ConfigFile } | { readonly unreadable: string };

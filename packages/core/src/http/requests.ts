@@ -105,7 +105,7 @@ function wireRequest(row: StoredRequest) {
     policy: row.policy,
     streaming: row.streaming,
     success: row.ending === 'answered',
-    /** answered | client_gone | broken | refused */
+    /** answered | replayed | client_gone | broken | refused */
     ending: row.ending,
     status: row.status,
     tokens: {

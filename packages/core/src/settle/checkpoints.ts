@@ -1,6 +1,6 @@
 /**
  * Keeps the journal's picture of live streams fresh, so that a crash bills what was delivered: at
- * most CHECKPOINT_MS or CHECKPOINT_TOKENS behind.
+ * most CHECKPOINT_MS or CHECKPOINT_CHARS of text behind.
  */
 
 import type { Hold } from '../reserve/hold.ts';

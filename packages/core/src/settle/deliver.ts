@@ -161,7 +161,7 @@ export function createDeliveries(deps: DeliverDeps): Deliveries {
       pump();
     },
     get overdue() {
-      return failedInARow === 0 ? 0 : Math.max(overdue, undelivered());
+      return failedInARow === 0 ? stuck.size : Math.max(overdue, undelivered());
     },
     get undelivered() {
       return undelivered();

@@ -1,6 +1,6 @@
 /**
  * The provider's bytes to the caller, event by event, metered on the side. Bytes pass unchanged;
- * only three things are kept back: the end marker (our comment goes before it), a usage-only chunk
+ * only a few things are kept back: the end marker (our comment goes before it), a usage-only chunk
  * (removed, or completed with our bill, at the end), and a damaged event (it breaks the stream:
  * dropping it could corrupt a tool call unseen).
  *

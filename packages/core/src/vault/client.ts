@@ -31,7 +31,7 @@ interface VaultClientOptions {
   coreId: string;
 }
 
-/** Speaks CONTRACT's internal routes. Whatever it cannot classify is `unreachable`, never a refusal. */
+/** Speaks the vault's internal routes. Whatever it cannot classify is `unreachable`, never a refusal. */
 export function createVaultClient(options: VaultClientOptions): Vault {
   const base = new URL(options.url);
   const prefix = base.pathname.replace(/\/+$/, '');

@@ -108,6 +108,7 @@ describe('deliveries', () => {
       await vi.advanceTimersByTimeAsync(1_000);
       expect(delivered).toEqual([['b', 'settled']]);
       expect(deliveries.undelivered).toBe(1);
+      expect(deliveries.overdue).toBe(1);
       expect(deliveries.oldestMs()).toBe(1_000);
       expect(errors[0]).toMatchObject({ reservation_id: 'a', vault_code: code });
       reply = async () => settledAs(5);

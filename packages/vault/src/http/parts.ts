@@ -1,4 +1,4 @@
-/** What the routes work with; made once in `serve.ts` or by a test. */
+/** What the routes work with; made once in `vault.ts`. */
 import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
 import type { Books } from '../audit/books-queries.ts';

@@ -1,5 +1,5 @@
 /**
- * HTTP to addresses that strangers chose (LNURL servers, agents' webhooks), without becoming their
+ * HTTP to addresses that strangers chose (LNURL servers), without becoming their
  * way into our own network:
  *
  *   https only ▸ resolve once ▸ every address public ▸ connect to exactly what was checked ▸
