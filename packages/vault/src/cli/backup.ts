@@ -25,7 +25,7 @@ export async function backup(
   if (!existsSync(databasePath)) {
     throw new StartError(`no database at ${databasePath}: set DATABASE_PATH`);
   }
-  if (existsSync(target)) throw new StartError(`${target} exists: name a file that does not`);
+  mustBeFree(target, 'name a file that is not there, or move it away');
   await copyDatabase(databasePath, target, (copy) => {
     const counts = mustVerify(copy, createSeal(auditKey), 'the copy');
     process.stdout.write(
@@ -45,11 +45,7 @@ export async function restore(
   prepareFolder(databasePath);
   const lock = takeOwnerLock(databasePath);
   try {
-    if (existsSync(databasePath)) {
-      throw new StartError(
-        `${databasePath} exists, and a restore overwrites nothing: move it away first, with its -wal and -shm`,
-      );
-    }
+    mustBeFree(databasePath, 'a restore overwrites nothing: move it away first');
     const seal = createSeal(auditKey);
     await copyDatabase(source, databasePath, (copy) => {
       mustVerify(copy, seal, source);
@@ -89,6 +85,16 @@ function onlyPath(command: string, args: readonly string[]): string {
   return path;
 }
 
+/** Of a database: itself, its write-ahead log with its index, its rollback journal. */
+const DATABASE_FILES = ['', '-wal', '-shm', '-journal'];
+
+/** Nor a log of another database: SQLite would play it into the one that is put beside it. */
+function mustBeFree(path: string, whatToDo: string): void {
+  for (const suffix of DATABASE_FILES) {
+    if (existsSync(path + suffix)) throw new StartError(`${path}${suffix} exists; ${whatToDo}`);
+  }
+}
+
 /** Whole and on disk under its name, or not there at all. */
 async function copyDatabase(
   from: string,
@@ -117,7 +123,7 @@ async function copyDatabase(
 }
 
 function removeDraft(draft: string): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
+  for (const suffix of DATABASE_FILES) rmSync(draft + suffix, { force: true });
 }
 
 function sync(path: string): void {
