@@ -48,6 +48,8 @@ export async function restore(
     mustBeFree(databasePath, 'a restore overwrites nothing: move it away first');
     const seal = createSeal(auditKey);
     await copyDatabase(source, databasePath, (copy) => {
+      // An older schema is no damage, and verify knows only the newest.
+      mustMigrate(copy, source);
       mustVerify(copy, seal, source);
       beginEpoch(copy, seal);
     });
@@ -152,10 +154,21 @@ function mustVerify(path: string, seal: Seal, what: string) {
   }
 }
 
-function beginEpoch(path: string, seal: Seal): void {
+function mustMigrate(path: string, what: string): void {
   const db = openWriter(path);
   try {
     migrate(db);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`${what} is no database of a vault: ${(error as Error).message}`);
+  } finally {
+    db.close();
+  }
+}
+
+function beginEpoch(path: string, seal: Seal): void {
+  const db = openWriter(path);
+  try {
     beginRecovery(db, seal, createIdSource(Date.now, randomBytes)('ledgerEpoch'), Date.now());
   } finally {
     db.close();
