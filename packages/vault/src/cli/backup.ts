@@ -66,11 +66,13 @@ export async function recoveryCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  if (args.length !== 1 || args[0] !== 'finish') {
-    process.stderr.write('usage: recovery finish\n');
+  const [action, option, key, ...more] = args;
+  const keyed = option === '--idempotency-key' && key !== undefined;
+  if (action !== 'finish' || more.length > 0 || (option !== undefined && !keyed)) {
+    process.stderr.write('usage: recovery finish [--idempotency-key KEY]\n');
     return 2;
   }
-  const client = createOperatorClient(environment);
+  const client = createOperatorClient(environment, key);
   const { ledger_epoch } = await client.call<{ ledger_epoch: string }>(
     'POST',
     '/operator/recovery/finish',
