@@ -22,7 +22,7 @@ import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './pay
 import { thawRail } from './rail.ts';
 import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
-import { decideOnce } from './replay-key.ts';
+import { decideOnce, forgetAnswers } from './replay-key.ts';
 import { reserve } from './reserve.ts';
 import { setSeller } from './sellers.ts';
 import { settle } from './settle.ts';
@@ -64,7 +64,9 @@ function decideNew(
     case 'prolong':
       return prolong(view, command);
     case 'heartbeat':
-      return heartbeat(command, now);
+      return heartbeat(now);
+    case 'forget_answers':
+      return forgetAnswers(view, command, now);
     case 'pay':
       return pay(view, command, now);
     case 'withdraw_revenue':

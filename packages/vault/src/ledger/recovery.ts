@@ -46,6 +46,7 @@ export function waitsForRecovery(view: LedgerView, command: Command): boolean {
     case 'expire':
     case 'prolong':
     case 'heartbeat':
+    case 'forget_answers':
     case 'see_payment':
     case 'end_payment':
     case 'see_payout':
