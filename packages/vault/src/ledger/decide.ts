@@ -3,6 +3,7 @@
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
 import { createAgent, credit, setPolicy } from './agents.ts';
+import { withBalanceAlerts } from './alert.ts';
 import { approve, deny, timeOutApprovals } from './approve.ts';
 import type { Command } from './command.ts';
 import {
@@ -68,7 +69,7 @@ function decideNew(
     case 'forget_answers':
       return forgetAnswers(view, command, now);
     case 'pay':
-      return pay(view, command, now);
+      return withBalanceAlerts(view, pay(view, command, now), now);
     case 'withdraw_revenue':
       return withdrawRevenue(view, command, now);
     case 'send_payment':
@@ -98,7 +99,7 @@ function decideNew(
     case 'credit':
       return credit(view, command);
     case 'debit':
-      return debit(view, command);
+      return withBalanceAlerts(view, debit(view, command), now);
     case 'open_deposit':
       return openDeposit(view, command, now);
     case 'credit_receipt':
