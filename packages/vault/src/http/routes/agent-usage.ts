@@ -2,9 +2,9 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { HistoryEntry } from '../../audit/history.ts';
-import { isRefusal, refuse, VaultError } from '../../errors.ts';
+import { isRefusal, refuse } from '../../errors.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, readableAgentId } from '../auth.ts';
+import { agentByUrl } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
 import type { VaultParts } from '../parts.ts';
 import { agentParams, refusals } from '../schemas.ts';
@@ -33,14 +33,8 @@ const timeQuery = z
 const rangeQuery = { start_date: timeQuery, end_date: timeQuery } as const;
 
 export async function agentUsageRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { agents, books, history, time } = parts;
-  const readerOf = agentReader(parts);
-
-  function readable(request: Parameters<typeof readerOf>[0], id: string) {
-    const agent = agents.find(readableAgentId(readerOf(request), id));
-    if (!agent) throw new VaultError('not_found', 'no such agent');
-    return agent;
-  }
+  const { books, history, time } = parts;
+  const readable = agentByUrl(parts);
 
   app.get(
     '/agents/:id/usage',
