@@ -61,7 +61,7 @@ describe('backup', () => {
   it('refuses a file that exists, and a database that does not', async () => {
     const refused = await vault(['backup', stack.configPath]);
     expect(refused).toMatchObject({ code: 1 });
-    expect(refused.output).toContain('exists: name a file that does not');
+    expect(refused.output).toContain('exists; name a file that is not there');
     expect(await vault(['backup', join(stack.dir, 'x')], '/nowhere/vault.db')).toMatchObject({
       code: 1,
     });

@@ -5,7 +5,8 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import type { Logger } from 'pino';
 import { createAgentQueries } from './agent/agent-queries.ts';
 import { buildApp } from './app.ts';
-import { createBooks } from './audit/books-queries.ts';
+import { createAuditRows } from './audit/books-queries.ts';
+import { createBooksThread } from './audit/books-thread.ts';
 import { createHistory } from './audit/history.ts';
 import { createSeal } from './audit/seal.ts';
 import type { VaultConfig } from './config/config.ts';
@@ -102,6 +103,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       log,
     });
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
+    const books = createBooksThread(config.databasePath);
     const app = await buildApp({
       config,
       engine,
@@ -118,7 +120,8 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
-      books: createBooks(reader),
+      books,
+      auditRows: createAuditRows(reader),
       epoch,
       time,
       newId,
@@ -142,6 +145,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
         await keeper.stop();
         await depositWatcher.stop();
         await payoutRunner.stop();
+        await books.stop();
         wallet.close();
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();

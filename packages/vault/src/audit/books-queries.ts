@@ -37,12 +37,21 @@ export interface SeqRange {
   readonly high: number;
 }
 
-const USAGE_KEYS = {
-  model: 'r.model',
-  provider: `json_extract(r.usage, '$.provider')`,
-  day: `strftime('%Y-%m-%d', a.at / 1000, 'unixepoch')`,
-} as const;
-export type UsageKey = keyof typeof USAGE_KEYS;
+type UsageKey = 'model' | 'provider' | 'day';
+/** Each: the largest charge first. */
+export type Usage = Record<UsageKey, UsageRow[]>;
+
+type UsageSum = Omit<UsageRow, 'key'> & Record<UsageKey, string | null>;
+
+export interface Counts {
+  readonly agents: number;
+  readonly disabled: number;
+  readonly approvals: number;
+  readonly payments: number;
+  readonly payouts: number;
+  readonly deposits: number;
+  readonly holds: number;
+}
 
 export type Books = ReturnType<typeof createBooks>;
 
@@ -57,34 +66,7 @@ export function createBooks(db: Database) {
        ELSE name END AS kind, sum(balance) AS balance
      FROM accounts GROUP BY kind`,
   );
-  const auditBefore = db.prepare<
-    [number, number],
-    {
-      id: number;
-      agent_id: string | null;
-      seq: number;
-      action: string;
-      facts: string;
-      at: number;
-      hash: string;
-    }
-  >(
-    `SELECT audit.id, agents.id AS agent_id, seq, action, facts, at, hash
-     FROM audit LEFT JOIN agents ON agents.no = audit.chain
-     WHERE audit.id < ? ORDER BY audit.id DESC LIMIT ?`,
-  );
-  const counts = db.prepare<
-    [],
-    {
-      agents: number;
-      disabled: number;
-      approvals: number;
-      payments: number;
-      payouts: number;
-      deposits: number;
-      holds: number;
-    }
-  >(
+  const counts = db.prepare<[], Counts>(
     `SELECT (SELECT count(*) FROM agents) AS agents,
        (SELECT count(*) FROM agents WHERE disabled_at IS NOT NULL) AS disabled,
        (SELECT count(*) FROM approvals WHERE status = 'pending') AS approvals,
@@ -93,17 +75,17 @@ export function createBooks(db: Database) {
        (SELECT count(*) FROM deposits WHERE state = 'pending') AS deposits,
        (SELECT count(*) FROM reservations WHERE state = 'held') AS holds`,
   );
-  const usage = (by: UsageKey) =>
-    db.prepare<[number, number, number], UsageRow>(
-      `SELECT ${USAGE_KEYS[by]} AS key, count(*) AS requests, sum(r.charged) AS charged_msat,
-         coalesce(sum(json_extract(r.usage, '$.tokens_in')), 0) AS tokens_in,
-         coalesce(sum(json_extract(r.usage, '$.tokens_out')), 0) AS tokens_out
-       FROM audit a JOIN reservations r ON r.id = json_extract(a.facts, '$.reservation_id')
-       WHERE a.chain = ? AND a.seq BETWEEN ? AND ?
-         AND a.action IN ('RESERVATION_SETTLED', 'RESERVATION_SETTLED_LATE')
-       GROUP BY key ORDER BY charged_msat DESC, key`,
-    );
-  const usageBy = { model: usage('model'), provider: usage('provider'), day: usage('day') };
+  const usage = db.prepare<[number, number, number], UsageSum>(
+    `SELECT r.model AS model, json_extract(r.usage, '$.provider') AS provider,
+       strftime('%Y-%m-%d', a.at / 1000, 'unixepoch') AS day,
+       count(*) AS requests, sum(r.charged) AS charged_msat,
+       coalesce(sum(json_extract(r.usage, '$.tokens_in')), 0) AS tokens_in,
+       coalesce(sum(json_extract(r.usage, '$.tokens_out')), 0) AS tokens_out
+     FROM audit a JOIN reservations r ON r.id = json_extract(a.facts, '$.reservation_id')
+     WHERE a.chain = ? AND a.seq BETWEEN ? AND ?
+       AND a.action IN ('RESERVATION_SETTLED', 'RESERVATION_SETTLED_LATE')
+     GROUP BY 1, 2, 3`,
+  );
 
   return {
     sums(): Sums {
@@ -121,19 +103,61 @@ export function createBooks(db: Database) {
         railsBacking: -balance('rail') - fees,
       };
     },
-    /** Newest first, before this id. */
-    audit: (beforeId: number, limit: number): AuditEntry[] =>
-      auditBefore.all(beforeId, limit).map(({ seq, at, facts, ...row }) => ({
-        ...row,
-        sequence: seq,
-        facts: withoutSecrets(JSON.parse(facts) as Record<string, unknown>),
-        created_at: at,
-      })),
     counts: () => counts.get()!,
     /** Of the audit rows of one agent from `low` to `high`, both inclusive. */
-    usage: (agentNo: number, by: UsageKey, { low, high }: SeqRange): UsageRow[] =>
-      usageBy[by].all(agentNo, low, high),
+    usage(agentNo: number, { low, high }: SeqRange): Usage {
+      const sums = usage.all(agentNo, low, high);
+      const by = (key: UsageKey) => usageBy(sums, key);
+      return { model: by('model'), provider: by('provider'), day: by('day') };
+    },
   };
+}
+
+function usageBy(sums: readonly UsageSum[], by: UsageKey): UsageRow[] {
+  const rows = new Map<string | null, { -readonly [F in keyof UsageRow]: UsageRow[F] }>();
+  for (const { [by]: key, requests, charged_msat, tokens_in, tokens_out } of sums) {
+    const row = rows.get(key);
+    if (row === undefined) {
+      rows.set(key, { key, requests, charged_msat, tokens_in, tokens_out });
+      continue;
+    }
+    row.requests += requests;
+    row.charged_msat += charged_msat;
+    row.tokens_in += tokens_in;
+    row.tokens_out += tokens_out;
+  }
+  return [...rows.values()].sort(
+    (a, b) => b.charged_msat - a.charged_msat || ((a.key ?? '') < (b.key ?? '') ? -1 : 1),
+  );
+}
+
+export type AuditRows = ReturnType<typeof createAuditRows>;
+
+/** Every audit row of all chains, newest first, before this id. */
+export function createAuditRows(db: Database) {
+  const auditBefore = db.prepare<
+    [number, number],
+    {
+      id: number;
+      agent_id: string | null;
+      seq: number;
+      action: string;
+      facts: string;
+      at: number;
+      hash: string;
+    }
+  >(
+    `SELECT audit.id, agents.id AS agent_id, seq, action, facts, at, hash
+     FROM audit LEFT JOIN agents ON agents.no = audit.chain
+     WHERE audit.id < ? ORDER BY audit.id DESC LIMIT ?`,
+  );
+  return (beforeId: number, limit: number): AuditEntry[] =>
+    auditBefore.all(beforeId, limit).map(({ seq, at, facts, ...row }) => ({
+      ...row,
+      sequence: seq,
+      facts: withoutSecrets(JSON.parse(facts) as Record<string, unknown>),
+      created_at: at,
+    }));
 }
 
 /** Hashes of credentials, and stored answers, are nobody's business but `verify`'s. */

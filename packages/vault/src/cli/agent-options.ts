@@ -29,6 +29,7 @@ const optionsOf = (options: Record<string, Kind>) =>
 export interface AgentOptions {
   readonly json: boolean;
   readonly sweep: boolean;
+  readonly idempotencyKey: string | undefined;
   readonly policy: Fields;
   readonly token: Fields;
   readonly positionals: readonly string[];
@@ -39,6 +40,7 @@ export function parseOptions(args: readonly string[]): AgentOptions {
   return {
     json: values.json === true,
     sweep: values.sweep === true,
+    idempotencyKey: values['idempotency-key'],
     policy: fieldsOf(values, POLICY_OPTIONS),
     token: fieldsOf(values, TOKEN_OPTIONS),
     positionals,
@@ -53,6 +55,7 @@ function parse(args: readonly string[]) {
       options: {
         json: { type: 'boolean', default: false },
         sweep: { type: 'boolean', default: false },
+        'idempotency-key': { type: 'string' },
         ...optionsOf(POLICY_OPTIONS),
         ...optionsOf(TOKEN_OPTIONS),
       },

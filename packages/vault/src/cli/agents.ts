@@ -20,6 +20,16 @@ interface ListedAgent {
   disabled_at: number | null;
 }
 
+/** Null in the answer to a command that was done before. */
+interface IssuedToken {
+  token_id: string;
+  token: string | null;
+}
+
+interface CreatedAgent extends Pick<IssuedToken, 'token'> {
+  agent_id: string;
+}
+
 interface SetPolicy {
   policy: { version: number } & Record<string, unknown>;
 }
@@ -28,10 +38,10 @@ export async function agentsCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { json, sweep, policy, token, positionals } = parseOptions(args);
+  const { json, sweep, policy, token, idempotencyKey, positionals } = parseOptions(args);
   const [action, ...names] = positionals;
   const call: Call = {
-    client: createOperatorClient(environment),
+    client: createOperatorClient(environment, idempotencyKey),
     names,
     policy,
     token,
@@ -71,10 +81,10 @@ async function create({ client, names, policy, print }: Call): Promise<void> {
     name: required(names[0], 'a name'),
     ...(hasPolicy ? { policy } : {}),
   };
-  const answer = await client.call<{ agent_id: string; token: string }>('POST', '/agents', body);
+  const answer = await client.call<CreatedAgent>('POST', '/agents', body);
   print(answer, [
     `agent  ${answer.agent_id}`,
-    `token  ${answer.token}   (shown once; keep it)`,
+    tokenLine(answer.token),
     ...(hasPolicy
       ? []
       : [`It may spend nothing before it has a policy: agents policy ${answer.agent_id} …`]),
@@ -116,17 +126,18 @@ async function setPolicy({ client, names, policy, print }: Call): Promise<void> 
 
 async function rotateToken({ client, names, token, print }: Call): Promise<void> {
   const id = required(names[0], 'an agent id');
-  const answer = await client.call<{ token_id: string; token: string }>(
-    'POST',
-    `/agents/${id}/tokens`,
-    token,
-  );
+  const answer = await client.call<IssuedToken>('POST', `/agents/${id}/tokens`, token);
   const overlap = token.overlap_secs ?? 0;
   print(answer, [
-    `token  ${answer.token}   (shown once; keep it)`,
+    tokenLine(answer.token),
     `It is ${answer.token_id}; the older ones end ${overlap === 0 ? 'now' : `in ${overlap} s`}.`,
   ]);
 }
+
+const tokenLine = (token: string | null): string =>
+  token === null
+    ? 'Its token was in the first answer, and nowhere else: agents rotate-token makes a new one.'
+    : `token  ${token}   (shown once; keep it)`;
 
 async function disable({ client, names, sweep, print }: Call): Promise<void> {
   const id = required(names[0], 'an agent id');

@@ -25,7 +25,7 @@ export async function backup(
   if (!existsSync(databasePath)) {
     throw new StartError(`no database at ${databasePath}: set DATABASE_PATH`);
   }
-  if (existsSync(target)) throw new StartError(`${target} exists: name a file that does not`);
+  mustBeFree(target, 'name a file that is not there, or move it away');
   await copyDatabase(databasePath, target, (copy) => {
     const counts = mustVerify(copy, createSeal(auditKey), 'the copy');
     process.stdout.write(
@@ -45,13 +45,11 @@ export async function restore(
   prepareFolder(databasePath);
   const lock = takeOwnerLock(databasePath);
   try {
-    if (existsSync(databasePath)) {
-      throw new StartError(
-        `${databasePath} exists, and a restore overwrites nothing: move it away first, with its -wal and -shm`,
-      );
-    }
+    mustBeFree(databasePath, 'a restore overwrites nothing: move it away first');
     const seal = createSeal(auditKey);
     await copyDatabase(source, databasePath, (copy) => {
+      // An older schema is no damage, and verify knows only the newest.
+      mustMigrate(copy, source);
       mustVerify(copy, seal, source);
       beginEpoch(copy, seal);
     });
@@ -68,11 +66,13 @@ export async function recoveryCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  if (args.length !== 1 || args[0] !== 'finish') {
-    process.stderr.write('usage: recovery finish\n');
+  const [action, option, key, ...more] = args;
+  const keyed = option === '--idempotency-key' && key !== undefined;
+  if (action !== 'finish' || more.length > 0 || (option !== undefined && !keyed)) {
+    process.stderr.write('usage: recovery finish [--idempotency-key KEY]\n');
     return 2;
   }
-  const client = createOperatorClient(environment);
+  const client = createOperatorClient(environment, key);
   const { ledger_epoch } = await client.call<{ ledger_epoch: string }>(
     'POST',
     '/operator/recovery/finish',
@@ -87,6 +87,16 @@ function onlyPath(command: string, args: readonly string[]): string {
     throw new StartError(`usage: ${command} FILE`);
   }
   return path;
+}
+
+/** Of a database: itself, its write-ahead log with its index, its rollback journal. */
+const DATABASE_FILES = ['', '-wal', '-shm', '-journal'];
+
+/** Nor a log of another database: SQLite would play it into the one that is put beside it. */
+function mustBeFree(path: string, whatToDo: string): void {
+  for (const suffix of DATABASE_FILES) {
+    if (existsSync(path + suffix)) throw new StartError(`${path}${suffix} exists; ${whatToDo}`);
+  }
 }
 
 /** Whole and on disk under its name, or not there at all. */
@@ -117,7 +127,7 @@ async function copyDatabase(
 }
 
 function removeDraft(draft: string): void {
-  for (const suffix of ['', '-wal', '-shm']) rmSync(draft + suffix, { force: true });
+  for (const suffix of DATABASE_FILES) rmSync(draft + suffix, { force: true });
 }
 
 function sync(path: string): void {
@@ -146,10 +156,21 @@ function mustVerify(path: string, seal: Seal, what: string) {
   }
 }
 
-function beginEpoch(path: string, seal: Seal): void {
+function mustMigrate(path: string, what: string): void {
   const db = openWriter(path);
   try {
     migrate(db);
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`${what} is no database of a vault: ${(error as Error).message}`);
+  } finally {
+    db.close();
+  }
+}
+
+function beginEpoch(path: string, seal: Seal): void {
+  const db = openWriter(path);
+  try {
     beginRecovery(db, seal, createIdSource(Date.now, randomBytes)('ledgerEpoch'), Date.now());
   } finally {
     db.close();

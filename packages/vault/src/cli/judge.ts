@@ -59,7 +59,7 @@ export async function judgeCommand(
     process.stderr.write(USAGE(what));
     return 2;
   }
-  const client = createOperatorClient(environment);
+  const client = createOperatorClient(environment, values['idempotency-key']);
   const print = (answer: object, lines: readonly string[]): void => {
     process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
   };
@@ -102,7 +102,11 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { json: { type: 'boolean', default: false }, reason: { type: 'string' } },
+      options: {
+        json: { type: 'boolean', default: false },
+        reason: { type: 'string' },
+        'idempotency-key': { type: 'string' },
+      },
     });
   } catch (error) {
     throw new StartError((error as Error).message);

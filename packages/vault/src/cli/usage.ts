@@ -12,4 +12,6 @@ export const AGENTS_USAGE = `  agents create NAME [LIMITS]
           --allowed-models A,B  --allowed-destinations A,B
 
   These speak to VAULT_URL (http://127.0.0.1:3010) with VAULT_ADMIN_TOKEN; --json prints answers as they came.
+  Each change is asked for under a key, which is named where no answer came:
+  the same command with --idempotency-key KEY does nothing twice.
 `;

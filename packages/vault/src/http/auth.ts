@@ -76,6 +76,16 @@ export function readableAgentId(reader: Reader, id: string): string {
   throw new VaultError('not_found', 'no such agent');
 }
 
+/** The agent that `:id` names, where this request may read it. */
+export function agentByUrl(parts: AgentReaderDeps) {
+  const readerOf = agentReader(parts);
+  return (request: FastifyRequest, id: string) => {
+    const agent = parts.agents.find(readableAgentId(readerOf(request), id));
+    if (!agent) throw new VaultError('not_found', 'no such agent');
+    return agent;
+  };
+}
+
 export function bearerOf(request: FastifyRequest): string | null {
   const match = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '');
   return match?.[1] ?? null;

@@ -1,7 +1,8 @@
 /** What the routes work with; made once in `vault.ts`. */
 import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
-import type { Books } from '../audit/books-queries.ts';
+import type { AuditRows } from '../audit/books-queries.ts';
+import type { BooksThread } from '../audit/books-thread.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
@@ -38,7 +39,8 @@ export interface VaultParts {
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;
-  readonly books: Books;
+  readonly books: BooksThread;
+  readonly auditRows: AuditRows;
   readonly epoch: string;
   readonly time: Time;
   readonly newId: NewId;

@@ -200,8 +200,9 @@ export class LedgerCache {
     if (known !== undefined) this.#answers.set(principal, known + 1);
   }
 
-  forgotAnswers(): void {
-    this.#answers.clear();
+  forgotAnswer(principal: string): void {
+    const known = this.#answers.get(principal);
+    if (known !== undefined) this.#answers.set(principal, known - 1);
   }
 
   #accountByName(name: string): CachedAccount {

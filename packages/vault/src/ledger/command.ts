@@ -290,11 +290,16 @@ export interface Prolong {
   readonly byMs: number;
 }
 
-/** Writes that the vault is alive, and forgets replay keys older than their time. */
+/** Writes that the vault is alive. */
 export interface Heartbeat {
   readonly kind: 'heartbeat';
-  readonly replayKeysKeptMs: number;
-  readonly replayKeysForgottenMax: number;
+}
+
+/** Forgets idempotency keys that are older, a bounded number at once. */
+export interface ForgetAnswers {
+  readonly kind: 'forget_answers';
+  readonly keptMs: number;
+  readonly answersMax: number;
 }
 
 /** Ends the recovery mode of a restored ledger: the operator has looked at what happened since. */
@@ -337,4 +342,5 @@ export type Command =
   | Expire
   | Prolong
   | FinishRecovery
-  | Heartbeat;
+  | Heartbeat
+  | ForgetAnswers;

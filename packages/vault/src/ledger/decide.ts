@@ -3,6 +3,7 @@
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
 import { createAgent, credit, setPolicy } from './agents.ts';
+import { withBalanceAlerts } from './alert.ts';
 import { approve, deny, timeOutApprovals } from './approve.ts';
 import type { Command } from './command.ts';
 import {
@@ -22,7 +23,7 @@ import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './pay
 import { thawRail } from './rail.ts';
 import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
-import { decideOnce } from './replay-key.ts';
+import { decideOnce, forgetAnswers } from './replay-key.ts';
 import { reserve } from './reserve.ts';
 import { setSeller } from './sellers.ts';
 import { settle } from './settle.ts';
@@ -64,9 +65,11 @@ function decideNew(
     case 'prolong':
       return prolong(view, command);
     case 'heartbeat':
-      return heartbeat(command, now);
+      return heartbeat(now);
+    case 'forget_answers':
+      return forgetAnswers(view, command, now);
     case 'pay':
-      return pay(view, command, now);
+      return withBalanceAlerts(view, pay(view, command, now), now);
     case 'withdraw_revenue':
       return withdrawRevenue(view, command, now);
     case 'send_payment':
@@ -96,7 +99,7 @@ function decideNew(
     case 'credit':
       return credit(view, command);
     case 'debit':
-      return debit(view, command);
+      return withBalanceAlerts(view, debit(view, command), now);
     case 'open_deposit':
       return openDeposit(view, command, now);
     case 'credit_receipt':

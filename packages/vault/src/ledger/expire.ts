@@ -1,5 +1,5 @@
 import type { ExpiredReservation } from '../reservation/reservation.ts';
-import type { Expire, Heartbeat, Prolong } from './command.ts';
+import type { Expire, Prolong } from './command.ts';
 import { type Decision, type Effect, transfer } from './effect.ts';
 import { returnGrants } from './grants.ts';
 import type { Alive, Expired, Prolonged } from './outcome.ts';
@@ -63,16 +63,6 @@ export function prolong(view: LedgerView, command: Prolong): Decision<Prolonged>
   return { outcome: { prolonged }, effects };
 }
 
-export function heartbeat(command: Heartbeat, now: number): Decision<Alive> {
-  return {
-    outcome: { ledgerMs: now },
-    effects: [
-      {
-        effect: 'forget_answers',
-        before: now - command.replayKeysKeptMs,
-        max: command.replayKeysForgottenMax,
-      },
-      { effect: 'beat' },
-    ],
-  };
+export function heartbeat(now: number): Decision<Alive> {
+  return { outcome: { ledgerMs: now }, effects: [{ effect: 'beat' }] };
 }

@@ -124,6 +124,10 @@ export interface Alive {
   ledgerMs: number;
 }
 
+export interface AnswersForgotten {
+  forgotten: number;
+}
+
 export interface PaymentAccepted {
   transactionId: string;
   /** As decided; a replayed answer says what it was then. */
@@ -207,6 +211,7 @@ export interface OutcomeByKind {
   prolong: Prolonged;
   finish_recovery: RecoveryFinished;
   heartbeat: Alive;
+  forget_answers: AnswersForgotten;
 }
 
 /** The stored answer to an idempotency key: what it tells had happened before. */

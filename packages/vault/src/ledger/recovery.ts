@@ -7,23 +7,67 @@ import { refuse } from '../errors.ts';
 import type { Command, FinishRecovery } from './command.ts';
 import { type Decision, NO_EFFECTS } from './effect.ts';
 import type { RecoveryFinished } from './outcome.ts';
+import { unsentPayout } from './sellers.ts';
 import type { LedgerView } from './view.ts';
 
-/** New promises, and everything that makes a wallet pay. */
-const WAITS: ReadonlySet<Command['kind']> = new Set<Command['kind']>([
-  'reserve',
-  'pay',
-  'withdraw_revenue',
-  'send_payment',
-  'approve',
-  'open_deposit',
-  'open_payout',
-  'judge_payout',
-  'send_payout',
-]);
-
-export const waitsForRecovery = (view: LedgerView, command: Command): boolean =>
-  view.recovering && WAITS.has(command.kind);
+/**
+ * Whether a command waits until recovery is finished. Three kinds do: new promises; what makes a
+ * wallet pay; and what gives money back because nothing was sent for it, which is only what the
+ * backup says. What states a fact is booked (bills, receipts, what a wallet has proven), and the
+ * operator can set right what the backup has wrong (agents, tokens, limits, amounts). A hold may
+ * expire meanwhile: nobody can spend what it gives back, and its bill is still booked, late.
+ */
+export function waitsForRecovery(view: LedgerView, command: Command): boolean {
+  if (!view.recovering) return false;
+  switch (command.kind) {
+    case 'reserve':
+    case 'pay':
+    case 'withdraw_revenue':
+    case 'open_deposit':
+    case 'open_payout':
+      return true;
+    case 'send_payment':
+    case 'send_payout':
+    case 'approve':
+    case 'judge_payout':
+      return true;
+    // Its payment may have been approved and sent since the backup.
+    case 'deny':
+    case 'time_out_approvals':
+      return true;
+    // A payout that was not sent yet may have been sent since.
+    case 'end_payout':
+      return view.payout(command.payoutId)?.state === 'held';
+    case 'set_seller':
+      return unsentPayout(view, command) !== null;
+    case 'settle':
+    case 'release':
+    case 'extend':
+    case 'expire':
+    case 'prolong':
+    case 'heartbeat':
+    case 'forget_answers':
+    case 'see_payment':
+    case 'end_payment':
+    case 'see_payout':
+    case 'credit_receipt':
+    case 'settle_ecash':
+    case 'fail_deposit':
+    case 'expire_deposits':
+      return false;
+    // Itself sends nothing.
+    case 'thaw_rail':
+    case 'create_agent':
+    case 'disable_agent':
+    case 'issue_token':
+    case 'revoke_token':
+    case 'set_policy':
+    case 'credit':
+    case 'debit':
+    case 'finish_recovery':
+      return false;
+  }
+}
 
 export const recovering = () =>
   refuse(

@@ -6,8 +6,9 @@
  */
 import { LEDGER_CHAIN } from '../audit/action.ts';
 import { isRefusal, type Refusal, refuse } from '../errors.ts';
-import type { ReplayKey } from './command.ts';
+import type { ForgetAnswers, ReplayKey } from './command.ts';
 import { type Audit, type Decision, type Effect, NO_EFFECTS } from './effect.ts';
+import type { AnswersForgotten } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
 /** How long a key is remembered. */
@@ -64,6 +65,20 @@ function withAnswer(
     { ...audit, facts: { ...audit.facts, remembered } },
     ...effects.slice(last + 1),
   ];
+}
+
+/** Keys past their time, the oldest first. */
+export function forgetAnswers(
+  view: LedgerView,
+  { keptMs, answersMax }: ForgetAnswers,
+  now: number,
+): Decision<AnswersForgotten> {
+  const before = now - keptMs;
+  const forgotten = view.answersBefore(before, answersMax);
+  return {
+    outcome: { forgotten },
+    effects: forgotten === 0 ? NO_EFFECTS : [{ effect: 'forget_answers', before, max: forgotten }],
+  };
 }
 
 const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });

@@ -1,7 +1,12 @@
 /** Sellers: who is paid for what agents were charged, and where. */
 import { type Msat, minMsat, subMsat } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
-import { SELLERS_MAX, type Standing } from '../payout/payout.ts';
+import {
+  type InFlightPayout,
+  type OpenPayout,
+  SELLERS_MAX,
+  type Standing,
+} from '../payout/payout.ts';
 import type { Usage } from '../reservation/reservation.ts';
 import { canCredit } from './account.ts';
 import type { SetSeller } from './command.ts';
@@ -29,9 +34,7 @@ export function setSeller(view: LedgerView, command: SetSeller, now: number): De
   const payableId = known?.payable.id ?? view.nextAccountId();
   const heldId = known?.held.id ?? payableId + 1;
   const seller = { name: command.name, payableId, heldId, destination, threshold, standing };
-  const open = view.openPayout(command.name);
-  // What was not sent yet would go to where the seller is no longer.
-  const stale = moved && known && open && open.state !== 'in_flight' ? open : null;
+  const stale = unsentPayout(view, command);
   return {
     outcome: { name: seller.name, destination, threshold, standing },
     effects: [
@@ -55,6 +58,16 @@ export function setSeller(view: LedgerView, command: SetSeller, now: number): De
         : []),
     ],
   };
+}
+
+/** A payout that would go to where the seller is no longer, once this command is done; or null. */
+export function unsentPayout(
+  view: LedgerView,
+  { name, destination }: Pick<SetSeller, 'name' | 'destination'>,
+): Exclude<OpenPayout, InFlightPayout> | null {
+  if (view.seller(name)?.destination === destination) return null;
+  const open = view.openPayout(name);
+  return open === undefined || open.state === 'in_flight' ? null : open;
 }
 
 export interface Earning {

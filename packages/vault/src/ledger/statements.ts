@@ -177,9 +177,14 @@ export function prepareStatements(db: Database) {
     countAnswers: db.prepare<[string], { n: number }>(
       'SELECT count(*) AS n FROM idempotency_keys WHERE principal = ?',
     ),
-    deleteOldAnswers: db.prepare(
+    countOldAnswers: db.prepare<[number, number], { n: number }>(
+      `SELECT count(*) AS n FROM
+         (SELECT 1 FROM idempotency_keys WHERE created_at < ? LIMIT ?)`,
+    ),
+    deleteOldAnswers: db.prepare<[number, number], { principal: string }>(
       `DELETE FROM idempotency_keys WHERE key IN
-         (SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)`,
+         (SELECT key FROM idempotency_keys WHERE created_at < ? ORDER BY created_at LIMIT ?)
+       RETURNING principal`,
     ),
   };
 }

@@ -184,8 +184,8 @@ export class LedgerStore {
         return;
       }
       case 'forget_answers':
-        if (sql.deleteOldAnswers.run(effect.before, effect.max).changes > 0) {
-          this.#cache.forgotAnswers();
+        for (const { principal } of sql.deleteOldAnswers.all(effect.before, effect.max)) {
+          this.#cache.forgotAnswer(principal);
         }
         return;
       case 'insert_payment':

@@ -103,6 +103,7 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       return row && railOf(row);
     },
     rememberedAnswer: (key) => sql.selectAnswer.get(key),
+    answersBefore: (ms, max) => sql.countOldAnswers.get(ms, max)!.n,
     rememberedAnswers: (principal) => cache.answers(principal),
     nextAgentNo: () => (sql.selectLastAgentNo.get()?.no ?? 0) + 1,
     nextAccountId: () => (sql.selectLastAccountId.get()?.id ?? 0) + 1,

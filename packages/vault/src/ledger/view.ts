@@ -118,6 +118,8 @@ export interface LedgerView {
   dueApprovals(nowMs: number, max: number): PendingApproval[];
   rail(name: string): RailState | undefined;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
+  /** How many keys were stored before `ms`, counted up to `max`. */
+  answersBefore(ms: number, max: number): number;
   /** How many keys of this principal are stored. */
   rememberedAnswers(principal: string): number;
   nextAgentNo(): number;

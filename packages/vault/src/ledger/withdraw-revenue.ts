@@ -4,6 +4,10 @@
  * same care, as any other payment. What a payment gives back stays there for the next withdrawal.
  *
  *   operator:revenue, operator:equity ─▶ treasury available ─▶ treasury held ─▶ rail
+ *
+ * Losses come off first. A bill that nobody could pay stands in revenue and in loss, and a fee
+ * above its limit left the rail: what rails hold beyond the agents' and sellers' money is revenue
+ * and equity less the losses, and whoever took out more would take it from them.
  */
 import { type Msat, maxMsat, minMsat, msat, subMsat, ZERO_MSAT } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
@@ -32,10 +36,11 @@ export function withdrawRevenue(
   const payment = paymentOf(command, now);
   const treasury = treasuryOf(view, command, now);
   const has = treasury.agent.available.balance as Msat;
+  const available = has + operatorsOwn(view);
+  if (holdOf(payment) > available) return no(insufficient(available, holdOf(payment)));
   const missing = subMsat(maxMsat(holdOf(payment), has), has);
   const fromRevenue = minMsat(missing, view.revenue.balance as Msat);
   const fromEquity = subMsat(missing, fromRevenue);
-  if (fromEquity > view.equity.balance) return no(insufficient(view, has, holdOf(payment)));
   if (!canCredit(treasury.agent.held, holdOf(payment))) {
     return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
   }
@@ -147,12 +152,20 @@ const withBalance = (agent: AgentState, balance: Msat): AgentState => ({
   available: { ...agent.available, balance },
 });
 
-function insufficient(view: LedgerView, treasury: Msat, needed: Msat): Refusal {
-  const available = treasury + view.revenue.balance + view.equity.balance;
+/**
+ * What rails hold beyond what agents and sellers are owed, msat. Loss has a balance below zero;
+ * below zero in all, the operator owes rails the difference. It is at most what revenue and equity
+ * hold, so that those two can always be debited as much.
+ */
+const operatorsOwn = ({ revenue, loss, equity }: LedgerView): number =>
+  revenue.balance + loss.balance + equity.balance;
+
+function insufficient(available: number, needed: Msat): Refusal {
+  const balance = Math.max(0, available);
   return refuse(
     'insufficient_balance',
-    `the operator has ${available} msat and this needs ${needed}, with the most that fees may take`,
-    { current_balance_msats: available, requested_msats: needed },
+    `the operator has ${balance} msat after losses and this needs ${needed}, with the most that fees may take`,
+    { current_balance_msats: balance, requested_msats: needed },
   );
 }
 

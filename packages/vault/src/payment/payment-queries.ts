@@ -20,6 +20,15 @@ export interface ApprovalFilter {
   readonly status: Approval['status'] | null;
 }
 
+interface AgentId {
+  readonly agent_id: string;
+}
+
+function filteredBy({ agentNo, status }: ApprovalFilter): 'none' | 'agent' | 'status' | 'both' {
+  if (agentNo === null) return status === null ? 'none' : 'status';
+  return status === null ? 'agent' : 'both';
+}
+
 /** Of the newest; ids sort by time. */
 const BEFORE_ALL = '~';
 
@@ -31,28 +40,24 @@ export function createPaymentQueries(db: Database) {
   const ofAgent = db.prepare<[number, string, number], PaymentRow>(
     'SELECT * FROM payments WHERE agent_no = ? AND id < ? ORDER BY id DESC LIMIT ?',
   );
-  const approvalById = db.prepare<[string], ApprovalRow & { agent_id: string }>(
+  const approvalById = db.prepare<[string], ApprovalRow & AgentId>(
     `SELECT approvals.*, agents.id AS agent_id FROM approvals JOIN agents ON agents.no = agent_no
      WHERE approvals.id = ?`,
   );
-  const approvals = db.prepare<
-    [
-      {
-        before: string;
-        agentNo: number | null;
-        status: Approval['status'] | null;
-        limit: number;
-      },
-    ],
-    ApprovalRow & { agent_id: string }
-  >(
-    `SELECT approvals.*, agents.id AS agent_id FROM approvals JOIN agents ON agents.no = agent_no
-     WHERE approvals.id < @before AND (@agentNo IS NULL OR agent_no = @agentNo)
-       AND (@status IS NULL OR status = @status)
-     ORDER BY approvals.id DESC LIMIT @limit`,
-  );
+  // Each filter in words of its own: with `@status IS NULL OR` no index is used.
+  const approvals = (filter: string) =>
+    db.prepare<[ApprovalFilter & { before: string; limit: number }], ApprovalRow & AgentId>(
+      `SELECT approvals.*, agents.id AS agent_id FROM approvals JOIN agents ON agents.no = agent_no
+       WHERE approvals.id < @before ${filter} ORDER BY approvals.id DESC LIMIT @limit`,
+    );
+  const approvalsBy = {
+    none: approvals(''),
+    agent: approvals('AND agent_no = @agentNo'),
+    status: approvals('AND status = @status'),
+    both: approvals('AND agent_no = @agentNo AND status = @status'),
+  };
   const frozen = db.prepare<[], RailRow>('SELECT * FROM rails WHERE frozen_at IS NOT NULL');
-  const withAgent = (row: ApprovalRow & { agent_id: string }) => ({
+  const withAgent = (row: ApprovalRow & AgentId) => ({
     approval: approvalOf(row),
     agentId: row.agent_id,
   });
@@ -73,7 +78,9 @@ export function createPaymentQueries(db: Database) {
     },
     /** Newest first. */
     approvals: (filter: ApprovalFilter, beforeId: string | null, limit: number) =>
-      approvals.all({ ...filter, before: beforeId ?? BEFORE_ALL, limit }).map(withAgent),
+      approvalsBy[filteredBy(filter)]
+        .all({ ...filter, before: beforeId ?? BEFORE_ALL, limit })
+        .map(withAgent),
     frozenRails: (): RailState[] => frozen.all().map(railOf),
   };
 }

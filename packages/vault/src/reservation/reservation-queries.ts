@@ -1,6 +1,6 @@
 /** Reservations as they stand on disk, in the shape of the wire. */
 import { type Msat, type Reservation, subMsat, ZERO_MSAT } from '@arbstr/shared';
-import { and, asc, eq, gt } from 'drizzle-orm';
+import { and, asc, eq, gt, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { agents, reservations } from '../db/schema.ts';
 
@@ -13,6 +13,9 @@ export function createReservationQueries(db: BetterSQLite3Database) {
       .from(reservations)
       .leftJoin(agents, eq(agents.no, reservations.agentNo));
 
+  // With the plus the order's own index, over all there ever was, is not preferred to the open ones'.
+  const heldId = sql`+${reservations.id}`;
+
   return {
     find(id: string): Reservation | undefined {
       const found = withAgent().where(eq(reservations.id, id)).get();
@@ -24,12 +27,13 @@ export function createReservationQueries(db: BetterSQLite3Database) {
       return withAgent()
         .where(
           and(
-            eq(reservations.state, 'held'),
+            // Literal, as in the index: a bound value would read every reservation there ever was.
+            sql`${reservations.state} = 'held'`,
             coreId === null ? undefined : eq(reservations.coreId, coreId),
-            gt(reservations.id, afterId),
+            gt(heldId, afterId),
           ),
         )
-        .orderBy(asc(reservations.id))
+        .orderBy(asc(heldId))
         .limit(limit)
         .all()
         .map(({ row, agentId }) => reservationBody(row, agentId));

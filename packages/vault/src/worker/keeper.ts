@@ -4,7 +4,8 @@
  * write: its own absence must end nobody's hold.
  *
  *   tick: away too long or disk failing? ▸ prolong ▸ heartbeat where nothing was written lately ▸
- *         expire what is due, batch after batch ▸ end approvals that nobody gave in time
+ *         expire what is due, batch after batch ▸ end approvals that nobody gave in time ▸
+ *         forget idempotency keys past their time
  */
 import type { Logger } from 'pino';
 import { isRefusal, StartError } from '../errors.ts';
@@ -24,7 +25,10 @@ const EXPIRE_BATCH_MAX = 256;
 /** Approvals in one transaction. */
 const TIME_OUT_BATCH_MAX = 256;
 const FORGET_EVERY_MS = 60_000;
-const FORGET_MAX = 1_000;
+/** Idempotency keys in one transaction: some 10 ms in which other commands wait. */
+const FORGET_BATCH_MAX = 1_000;
+/** In one round; above what a second of any traffic uses, so that keys leave as fast as they come. */
+export const FORGET_ROUND_MAX = 20 * FORGET_BATCH_MAX;
 
 export interface KeeperDeps {
   readonly engine: LedgerEngine;
@@ -79,6 +83,7 @@ export class Keeper {
     if (!(await this.#heartbeat())) return;
     await this.#expire();
     await this.#timeOutApprovals();
+    await this.#forget();
   }
 
   async #prolong(awayMs: number): Promise<boolean> {
@@ -97,17 +102,28 @@ export class Keeper {
 
   async #heartbeat(): Promise<boolean> {
     const { engine, time } = this.#deps;
+    if (time.now() - engine.ledgerMs < HEARTBEAT_MS) return true;
+    return !isRefusal(await engine.probe({ kind: 'heartbeat' }));
+  }
+
+  /** Each batch is a commit of its own, and what others ask for meanwhile is in it. */
+  async #forget(): Promise<void> {
+    const { engine, time } = this.#deps;
     const now = time.now();
-    const forget = now - this.#lastForgotMs >= FORGET_EVERY_MS;
-    if (!forget && now - engine.ledgerMs < HEARTBEAT_MS) return true;
-    const outcome = await engine.probe({
-      kind: 'heartbeat',
-      replayKeysKeptMs: REPLAY_KEYS_KEPT_MS,
-      replayKeysForgottenMax: FORGET_MAX,
-    });
-    if (isRefusal(outcome)) return false;
-    this.#lastForgotMs = now;
-    return true;
+    if (now - this.#lastForgotMs < FORGET_EVERY_MS) return;
+    for (let forgotten = 0; forgotten < FORGET_ROUND_MAX; ) {
+      const outcome = await engine.execute({
+        kind: 'forget_answers',
+        keptMs: REPLAY_KEYS_KEPT_MS,
+        answersMax: FORGET_BATCH_MAX,
+      });
+      if (isRefusal(outcome)) return;
+      forgotten += outcome.forgotten;
+      if (outcome.forgotten < FORGET_BATCH_MAX) {
+        this.#lastForgotMs = now;
+        return;
+      }
+    }
   }
 
   async #expire(): Promise<void> {

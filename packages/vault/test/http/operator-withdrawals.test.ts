@@ -9,6 +9,7 @@ import {
   fundedAgent,
   held,
   openVault,
+  pass,
   settle,
   type TestAgent,
   type TestVault,
@@ -62,6 +63,34 @@ test('never more than there is, and never what belongs to agents', async () => {
   ]);
   expect(accounts()[`agent:${agent.id}:available`]).toBe(900_000);
   expect((await asOperator(vault, 'GET', '/agents')).body.agents).toHaveLength(1);
+});
+
+describe('what was lost comes off first', () => {
+  /** Two holds of the same money: the first expires, the second takes it, the first is billed. */
+  async function lateBill(amount: number): Promise<void> {
+    const late = await held(vault, agent, amount, { expires_in_secs: 1 });
+    await pass(vault, 1_000);
+    await settle(vault, await held(vault, agent, amount), amount);
+    await settle(vault, late, amount);
+  }
+
+  test('bills that came late and that nobody could pay are in revenue, and never leave', async () => {
+    await fundedAgent(vault);
+    await lateBill(900_000);
+    expect(accounts()).toMatchObject({ 'operator:revenue': 1_900_000, 'operator:loss': -900_000 });
+    const refused = await withdraw(to(1_000_001));
+    expect([refused.status, refused.body.error]).toMatchObject([
+      402,
+      { code: 'insufficient_balance', current_balance_msats: 1_000_000 },
+    ]);
+    expect((await withdraw(to(1_000_000))).body.status).toBe('SETTLED');
+    expect((await withdraw(to(1))).status).toBe(402);
+    expect((await asOperator(vault, 'GET', '/operator/solvency')).body).toMatchObject({
+      solvent: true,
+      liabilities_msat: 1_000_000,
+      rails_backing_msat: 1_000_000,
+    });
+  });
 });
 
 test('T2: 50 at once take out what there is, once', async () => {

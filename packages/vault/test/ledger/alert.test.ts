@@ -1,5 +1,6 @@
-/** A charge that leaves an agent below its floor is said once per cooldown. */
-import { afterEach, beforeEach, expect, test } from 'vitest';
+/** Money that leaves an agent below its floor is said once per cooldown. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { agentPost, pay } from '../support/pay.ts';
 import {
   asOperator,
   closeVaults,
@@ -72,4 +73,52 @@ test('a late bill counts as well', async () => {
   await pass(vault, 1_000);
   await settle(vault, late, 600);
   expect(await alerts(agent)).toEqual([400]);
+});
+
+describe('money that leaves otherwise counts as well', () => {
+  let agent: TestAgent;
+  beforeEach(async () => {
+    const policy = {
+      alert_floor_msat: 500,
+      max_transaction_msat: 900,
+      approval_timeout_ms: 60_000,
+    };
+    agent = await fundedAgent(vault, { amount: 1_000, policy });
+  });
+
+  test('a payment', async () => {
+    await pay(vault, agent, { amount_msat: 500 });
+    expect(await alerts(agent)).toEqual([]);
+    await pay(vault, agent, { amount_msat: 1 });
+    expect(await alerts(agent)).toEqual([499]);
+  });
+
+  test('one that waits for a human, and a withdrawal', async () => {
+    await pay(vault, agent, { amount_msat: 950, max_fee_msat: 0 });
+    expect(await alerts(agent)).toEqual([50]);
+    const other = await fundedAgent(vault, { amount: 1_000, policy: { alert_floor_msat: 500 } });
+    const body = { amount_msat: 600, destination: 'ann@pay.example' };
+    await agentPost(vault, other, '/agents/me/withdrawals', body);
+    expect(await alerts(other)).toEqual([400]);
+  });
+
+  test('a payment to another agent, who is not told of what it got', async () => {
+    const payee = await fundedAgent(vault, { amount: 10, policy: { alert_floor_msat: 5_000 } });
+    const internal = { destination_type: 'internal', destination: payee.id };
+    await pay(vault, agent, { amount_msat: 600, ...internal }, { 'idempotency-key': 'once' });
+    expect(await alerts(agent)).toEqual([400]);
+    expect(await alerts(payee)).toEqual([]);
+  });
+
+  test('a debit', async () => {
+    const debit = { amount_msat: 501, reason: 'x' };
+    await asOperator(vault, 'POST', `/agents/${agent.id}/debit`, debit);
+    expect(await alerts(agent)).toEqual([499]);
+  });
+
+  test('but what only waits for its bill, or was refused, does not', async () => {
+    await held(vault, agent, 900);
+    expect((await pay(vault, agent, { amount_msat: 800 })).body.status).toBe('FAILED');
+    expect(await alerts(agent)).toEqual([]);
+  });
 });

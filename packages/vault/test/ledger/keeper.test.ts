@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { openReader, openWriter } from '../../src/db/open.ts';
+import { OPERATOR_KEYS_MAX, REPLAY_KEYS_KEPT_MS } from '../../src/ledger/replay-key.ts';
+import { FORGET_ROUND_MAX } from '../../src/worker/keeper.ts';
 import {
   asCore,
+  asOperator,
   balanceOf,
   closeVaults,
   fundedAgent,
@@ -96,6 +100,60 @@ describe('the vault’s own absence', () => {
     const vault = await openVault();
     await pass(vault, 300_000);
     expect(vault.clock.ms - vault.engine.ledgerMs).toBeLessThanOrEqual(1_000);
+  });
+});
+
+describe('idempotency keys past their time', () => {
+  /** As they are after a day in which so many were used. */
+  function usedADayAgo(vault: TestVault, keys: number): void {
+    const db = openWriter(vault.path);
+    db.prepare(
+      `WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO idempotency_keys SELECT 'key ' || i, 'f', 'a', ?, 'operator' FROM n`,
+    ).run(keys, START_MS - REPLAY_KEYS_KEPT_MS - 1);
+    db.close();
+  }
+  function keysOf(vault: TestVault): number {
+    const db = openReader(vault.path);
+    const count = db.prepare('SELECT count(*) FROM idempotency_keys').pluck().get() as number;
+    db.close();
+    return count;
+  }
+
+  test('are all forgotten in one round, with others served in between', async () => {
+    const vault = await openVault();
+    const agent = await fundedAgent(vault);
+    usedADayAgo(vault, 3_500);
+    vault.clock.advance(60_000);
+    const round = vault.keeper.tick();
+    const served = await Promise.race([round, held(vault, agent)]);
+    expect(served).toMatch(/^rsv_/);
+    await round;
+    expect(keysOf(vault)).toBe(0);
+  });
+
+  test('are so many at most in one round; the next goes on', async () => {
+    const vault = await openVault();
+    usedADayAgo(vault, FORGET_ROUND_MAX + 500);
+    vault.clock.advance(60_000);
+    await vault.keeper.tick();
+    expect(keysOf(vault)).toBe(500);
+    vault.clock.advance(500);
+    await vault.keeper.tick();
+    expect(keysOf(vault)).toBe(0);
+  });
+
+  test('make room for their principal, whose others still count', async () => {
+    const vault = await openVault();
+    usedADayAgo(vault, OPERATOR_KEYS_MAX - 1);
+    const create = (key: string) =>
+      asOperator(vault, 'POST', '/agents', { name: 'a' }, { 'idempotency-key': key });
+    expect((await create('one')).status).toBe(201);
+    expect((await create('two')).status).toBe(429);
+    vault.clock.advance(60_000);
+    await vault.keeper.tick();
+    expect((await create('two')).status).toBe(201);
+    expect(keysOf(vault)).toBe(OPERATOR_KEYS_MAX - FORGET_ROUND_MAX + 1);
   });
 });
 

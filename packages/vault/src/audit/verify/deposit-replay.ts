@@ -1,4 +1,7 @@
-/** One agent's deposits, as its audit trail opens, credits and ends them. */
+/**
+ * One agent's deposits, as its audit trail opens, credits and ends them. In memory: open ones, and
+ * expired ones whose row says that they were paid all the same.
+ */
 import { hash } from 'node:crypto';
 import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import type { AgentBooks } from './agent-books.ts';
@@ -68,7 +71,12 @@ export class DepositReplay {
 
   expire(fact: Fact, what: string): void {
     const row = this.#take(fact, what);
-    if (row) this.#open.set(String(row.id), { ...row, state: 'expired' });
+    if (!row) return;
+    const id = String(row.id);
+    const expired = { ...row, state: 'expired' };
+    // Only such a row may still change; its last state is compared then.
+    if (this.#deps.lookups.deposit(id)?.state === 'settled') this.#open.set(id, expired);
+    else this.#compare(expired);
   }
 
   fail(fact: Fact, what: string): void {
@@ -78,7 +86,7 @@ export class DepositReplay {
     this.#compare({ ...row, state: 'failed', ended_at: fact.at, failure });
   }
 
-  /** What is still open, or expired for now. */
+  /** What is still open, and what was said to be settled but never was. */
   finish(): void {
     for (const row of this.#open.values()) this.#compare(row);
   }

@@ -8,6 +8,7 @@ import { compareRow } from './report.ts';
 export class GrantReplay {
   readonly #deps: ReplayDeps;
   readonly #agentNo: number;
+  /** Those that nobody consumed: the others were compared at that. */
   readonly #grants = new Map<string, Row>();
 
   constructor(deps: ReplayDeps, agentNo: number) {
@@ -40,8 +41,8 @@ export class GrantReplay {
   }
 
   consume(reservation: Row, at: number): void {
-    for (const [, grant] of this.#of(reservation)) {
-      if (grant?.reservation_id === reservation.id) grant!.consumed_at = at;
+    for (const [id, grant] of this.#of(reservation)) {
+      if (grant?.reservation_id === reservation.id) this.#end(id, { ...grant, consumed_at: at });
     }
   }
 
@@ -53,18 +54,24 @@ export class GrantReplay {
 
   /** The bill of an expired reservation consumes what nobody has taken since. */
   consumeLate(reservation: Row, at: number): void {
-    for (const [, grant] of this.#of(reservation)) {
+    for (const [id, grant] of this.#of(reservation)) {
       if (grant?.reservation_id !== null) continue;
-      grant.reservation_id = reservation.id!;
-      grant.consumed_at = at;
+      this.#end(id, { ...grant, reservation_id: reservation.id!, consumed_at: at });
     }
   }
 
   finish(): void {
+    for (const [id, grant] of this.#grants) this.#compare(id, grant);
+  }
+
+  #end(id: string, grant: Row): void {
+    this.#grants.delete(id);
+    this.#compare(id, grant);
+  }
+
+  #compare(id: string, grant: Row): void {
     const { lookups, report } = this.#deps;
-    for (const [id, grant] of this.#grants) {
-      compareRow(report, `grant of ${id}`, grant, lookups.grant(id));
-    }
+    compareRow(report, `grant of ${id}`, grant, lookups.grant(id));
   }
 
   #of(reservation: Row): [string, Row | undefined][] {

@@ -26,6 +26,7 @@ export class SellerReplay {
   readonly #sellers = new Map<string, Seller>();
   /** By the account that is credited. */
   readonly #names = new Map<number, string>();
+  /** Those without an end: the others were compared at it. */
   readonly #payouts = new Map<string, Row>();
 
   constructor(deps: BaseDeps) {
@@ -98,9 +99,7 @@ export class SellerReplay {
         compareRow(report, `account ${account}`, expected, lookups.account(id));
       }
     }
-    for (const [id, row] of this.#payouts) {
-      compareRow(report, `payout ${id}`, row, lookups.payout(id));
-    }
+    for (const row of this.#payouts.values()) this.#compare(row);
   }
 
   #set({ facts, at }: Fact): void {
@@ -202,13 +201,23 @@ export class SellerReplay {
   #change({ facts }: Fact, what: string, change: Row): Row | undefined {
     const id = text(facts, 'payout_id');
     const row = this.#payouts.get(id);
-    if (row === undefined || row.ended_at !== null) {
+    if (row === undefined) {
       this.#deps.report.add(`${what}: payout ${id} was not in the state before it`);
       return undefined;
     }
     const changed = { ...row, ...change };
-    this.#payouts.set(id, changed);
+    if (changed.ended_at === null) {
+      this.#payouts.set(id, changed);
+    } else {
+      this.#payouts.delete(id);
+      this.#compare(changed);
+    }
     return changed;
+  }
+
+  #compare(row: Row): void {
+    const { lookups, report } = this.#deps;
+    compareRow(report, `payout ${row.id}`, row, lookups.payout(String(row.id)));
   }
 
   #sellerOf(row: Row, what: string): Seller | undefined {

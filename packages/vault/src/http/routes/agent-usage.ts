@@ -2,9 +2,9 @@
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { HistoryEntry } from '../../audit/history.ts';
-import { refuse, VaultError } from '../../errors.ts';
+import { isRefusal, refuse } from '../../errors.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, readableAgentId } from '../auth.ts';
+import { agentByUrl } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
 import type { VaultParts } from '../parts.ts';
 import { agentParams, refusals } from '../schemas.ts';
@@ -13,7 +13,7 @@ const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
 const DAY_MS = 86_400_000;
 const RANGE_MS_DEFAULT = 30 * DAY_MS;
-/** Audit rows behind one answer: bounds how long everybody else waits. */
+/** Audit rows behind one answer: some seconds of the thread that sums them up for everybody. */
 const ROWS_MAX = 200_000;
 const CSV_PAGE = 500;
 
@@ -33,14 +33,8 @@ const timeQuery = z
 const rangeQuery = { start_date: timeQuery, end_date: timeQuery } as const;
 
 export async function agentUsageRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { agents, books, history, time } = parts;
-  const readerOf = agentReader(parts);
-
-  function readable(request: Parameters<typeof readerOf>[0], id: string) {
-    const agent = agents.find(readableAgentId(readerOf(request), id));
-    if (!agent) throw new VaultError('not_found', 'no such agent');
-    return agent;
-  }
+  const { books, history, time } = parts;
+  const readable = agentByUrl(parts);
 
   app.get(
     '/agents/:id/usage',
@@ -82,16 +76,17 @@ export async function agentUsageRoutes(app: App, parts: VaultParts): Promise<voi
           ),
         );
       }
-      const byModel = books.usage(agent.no, 'model', range);
+      const usage = await books.usage(agent.no, range);
+      if (isRefusal(usage)) return sendRefusal(reply, usage);
       return reply.send({
         agent_id: agent.id,
         start_date: startMs,
         end_date: endMs,
-        requests: byModel.reduce((sum, { requests }) => sum + requests, 0),
-        charged_msat: byModel.reduce((sum, { charged_msat }) => sum + charged_msat, 0),
-        by_model: byModel,
-        by_provider: books.usage(agent.no, 'provider', range),
-        by_day: books.usage(agent.no, 'day', range),
+        requests: usage.model.reduce((sum, { requests }) => sum + requests, 0),
+        charged_msat: usage.model.reduce((sum, { charged_msat }) => sum + charged_msat, 0),
+        by_model: usage.model,
+        by_provider: usage.provider,
+        by_day: usage.day,
       });
     },
   );

@@ -1,11 +1,10 @@
 /** What an agent may read of itself, and its operator of it. */
 
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { AUDIT_ACTIONS } from '../../audit/action.ts';
 import { VaultError } from '../../errors.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, readableAgentId } from '../auth.ts';
+import { agentByUrl, agentReader } from '../auth.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { policyBody } from '../policy-body.ts';
@@ -32,13 +31,7 @@ const timeQuery = z
 export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
   const { agents, history, time } = parts;
   const readerOf = agentReader(parts);
-
-  /** The agent that the URL names, if this caller may read it. */
-  function readable(request: FastifyRequest, id: string) {
-    const agent = agents.find(readableAgentId(readerOf(request), id));
-    if (!agent) throw new VaultError('not_found', 'no such agent');
-    return agent;
-  }
+  const readable = agentByUrl(parts);
 
   app.get(
     '/agents/me',

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { APPROVAL_STATUSES } from '../../approval/approval.ts';
 import { VaultError } from '../../errors.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, readableAgentId, requireOperator } from '../auth.ts';
+import { agentByUrl, requireOperator } from '../auth.ts';
 import { sendOutcome } from '../errors.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
@@ -161,10 +161,10 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
 }
 
 export async function agentApprovalRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { agents, payments } = parts;
+  const { payments } = parts;
   const TAGS = ['agent'];
   const SECURITY = [{ agent: [] }, { operator: [] }];
-  const readerOf = agentReader(parts);
+  const readable = agentByUrl(parts);
 
   app.get(
     '/agents/:id/approvals',
@@ -182,8 +182,7 @@ export async function agentApprovalRoutes(app: App, parts: VaultParts): Promise<
       },
     },
     async (request, reply) => {
-      const agent = agents.find(readableAgentId(readerOf(request), request.params.id));
-      if (!agent) throw new VaultError('not_found', 'no such agent');
+      const agent = readable(request, request.params.id);
       return reply.send(listApprovals(parts, agent.no, request.query));
     },
   );
@@ -203,9 +202,9 @@ export async function agentApprovalRoutes(app: App, parts: VaultParts): Promise<
       },
     },
     async (request, reply) => {
-      const agentId = readableAgentId(readerOf(request), request.params.id);
+      const agent = readable(request, request.params.id);
       const found = payments.findApproval(request.params.approval_id);
-      if (found?.agentId !== agentId) throw new VaultError('not_found', 'no such approval');
+      if (found?.agentId !== agent.id) throw new VaultError('not_found', 'no such approval');
       return reply.send(approvalBody(found));
     },
   );

@@ -1,13 +1,12 @@
 /** Money in: by invoice or by ecash. */
 import { HEADERS, type Msat } from '@arbstr/shared';
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { InvoiceSource } from '../../deposit/deposit.ts';
 import { redeemEcash } from '../../deposit/redeem.ts';
 import { isRefusal, type Refusal, VaultError } from '../../errors.ts';
 import type { EcashToken } from '../../wallet/ecash.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, readableAgentId } from '../auth.ts';
+import { agentByUrl } from '../auth.ts';
 import {
   askedFor,
   depositAnswer,
@@ -26,14 +25,8 @@ const SECURITY = [{ agent: [] }, { operator: [] }];
 const DEPOSIT_ID = /^dep_[0-9A-Z]{26}$/;
 
 export async function depositRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, deposits, receiver, time, newId, log } = parts;
-  const readerOf = agentReader(parts);
-
-  function readable(request: FastifyRequest, id: string) {
-    const agent = agents.find(readableAgentId(readerOf(request), id));
-    if (!agent) throw new VaultError('not_found', 'no such agent');
-    return agent;
-  }
+  const { engine, deposits, receiver, time, newId, log } = parts;
+  const readable = agentByUrl(parts);
 
   /** A new invoice of the wallet. One that no deposit ever names was never shown to anybody. */
   async function invoiceSource(depositId: string, amountMsat: Msat, expirySecs: number) {

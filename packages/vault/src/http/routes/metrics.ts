@@ -2,6 +2,7 @@
 import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
+import { isRefusal } from '../../errors.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import type { VaultParts } from '../parts.ts';
@@ -38,8 +39,12 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     help: 'What is not at its end: holds, approvals, payments, payouts, deposits; and agents',
     labelNames: ['kind'],
     registers,
-    collect() {
-      for (const [kind, count] of Object.entries(books.counts())) this.set({ kind }, count);
+    async collect() {
+      const counts = await books.counts();
+      // No number rather than an old one.
+      this.reset();
+      if (isRefusal(counts)) return;
+      for (const [kind, count] of Object.entries(counts)) this.set({ kind }, count);
     },
   });
   new Gauge({
@@ -47,8 +52,11 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     help: 'Sums of accounts, msat',
     labelNames: ['account'],
     registers,
-    collect() {
-      for (const [account, amount] of Object.entries(books.sums())) this.set({ account }, amount);
+    async collect() {
+      const sums = await books.sums();
+      this.reset();
+      if (isRefusal(sums)) return;
+      for (const [account, amount] of Object.entries(sums)) this.set({ account }, amount);
     },
   });
   const requests = new Counter({

@@ -1,7 +1,8 @@
 /** The operator's view of everything: sums, chains, and whether they are as they were written. */
 import { z } from 'zod';
+import type { Sums } from '../../audit/books-queries.ts';
 import { type Verdict, verifyInWorker } from '../../audit/verify/in-worker.ts';
-import { refuse } from '../../errors.ts';
+import { isRefusal, refuse } from '../../errors.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
@@ -34,24 +35,20 @@ const auditEntry = z.object({
   hash: z.string(),
 });
 
+const amountsOf = (sums: Sums): z.output<typeof amounts> => ({
+  agents_available_msat: sums.agentsAvailable,
+  agents_held_msat: sums.agentsHeld,
+  sellers_payable_msat: sums.sellersPayable,
+  revenue_msat: sums.revenue,
+  loss_msat: sums.loss,
+  equity_msat: sums.equity,
+  fees_msat: sums.fees,
+});
+
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { books, config, engine, wallet, runner, payments, time } = parts;
+  const { auditRows, books, config, engine, wallet, runner, payments, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
   let verifying: Promise<Verdict> | null = null;
-
-  function sums() {
-    const { agentsAvailable, agentsHeld, sellersPayable, revenue, loss, equity, fees } =
-      books.sums();
-    return {
-      agents_available_msat: agentsAvailable,
-      agents_held_msat: agentsHeld,
-      sellers_payable_msat: sellersPayable,
-      revenue_msat: revenue,
-      loss_msat: loss,
-      equity_msat: equity,
-      fees_msat: fees,
-    };
-  }
 
   for (const url of ['/operator/dashboard', '/operator/stats']) {
     app.get(
@@ -83,9 +80,12 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
         },
       },
       async (_request, reply) => {
-        const { agents, disabled, ...open } = books.counts();
+        const [counts, sums] = await Promise.all([books.counts(), books.sums()]);
+        if (isRefusal(counts)) return sendRefusal(reply, counts);
+        if (isRefusal(sums)) return sendRefusal(reply, sums);
+        const { agents, disabled, ...open } = counts;
         return reply.send({
-          amounts: sums(),
+          amounts: amountsOf(sums),
           agents: { total: agents, disabled },
           open,
           stuck_payments: [...runner.stuck.keys()],
@@ -123,7 +123,9 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
       },
     },
     async (_request, reply) => {
-      const { agentsAvailable, agentsHeld, sellersPayable, railsBacking } = books.sums();
+      const sums = await books.sums();
+      if (isRefusal(sums)) return sendRefusal(reply, sums);
+      const { agentsAvailable, agentsHeld, sellersPayable, railsBacking } = sums;
       const liabilities = agentsAvailable + agentsHeld + sellersPayable;
       let balance: number | null;
       try {
@@ -137,7 +139,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
         liabilities_msat: liabilities,
         rails_backing_msat: railsBacking,
         rails: [{ rail: wallet.rail, balance_msat: balance }],
-        amounts: sums(),
+        amounts: amountsOf(sums),
       });
     },
   );
@@ -197,7 +199,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
       const { cursor, limit } = request.query;
       const before =
         cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(decodeCursor('audit', cursor, ROW));
-      const rows = books.audit(before, limit + 1);
+      const rows = auditRows(before, limit + 1);
       const items = rows.slice(0, limit);
       const next = rows.length > limit ? encodeCursor('audit', items.at(-1)!.id) : null;
       return reply.send(pageBody('entries', { items, next }));

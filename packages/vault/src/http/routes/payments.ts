@@ -12,7 +12,7 @@ import {
   type PaymentKind,
 } from '../../payment/payment.ts';
 import type { App } from '../app-type.ts';
-import { agentReader, bearerOf, readableAgentId } from '../auth.ts';
+import { agentByUrl, agentReader, bearerOf, readableAgentId } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
@@ -79,6 +79,7 @@ interface Asked {
 export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> {
   const { engine, agents, payments, runner, time, newId, wallet } = parts;
   const readerOf = agentReader(parts);
+  const readable = agentByUrl(parts);
 
   /** Only an agent pays, and only for itself. */
   function requirePayer(request: FastifyRequest, id: string): void {
@@ -220,8 +221,7 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
       },
     },
     async (request, reply) => {
-      const agent = agents.find(readableAgentId(readerOf(request), request.params.id));
-      if (!agent) throw new VaultError('not_found', 'no such agent');
+      const agent = readable(request, request.params.id);
       const { cursor, limit } = request.query;
       const before = cursor === undefined ? null : decodeCursor('payments', cursor, TRANSACTION_ID);
       const found = payments.ofAgent(agent.no, before, limit + 1);

@@ -1,0 +1,58 @@
+/** Lists that are asked for every second read what they show, and not all that has ended before. */
+import type { Database } from 'better-sqlite3';
+import SqliteDatabase from 'better-sqlite3';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
+import { prepareStatements } from '../../src/ledger/statements.ts';
+import { createPaymentQueries } from '../../src/payment/payment-queries.ts';
+import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
+import { createReservationQueries } from '../../src/reservation/reservation-queries.ts';
+
+let db: Database;
+/** What was run since it was last emptied, with its values. */
+const ran: string[] = [];
+beforeAll(() => {
+  db = new SqliteDatabase(':memory:', { verbose: (sql) => ran.push(String(sql)) });
+  migrate(db);
+});
+afterAll(() => {
+  db.close();
+});
+
+/** How SQLite finds the rows of what `read` runs. */
+function planOf(read: () => unknown): string {
+  ran.length = 0;
+  read();
+  const [sql] = ran;
+  const plan = db.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all();
+  return plan.map(({ detail }) => detail).join('; ');
+}
+
+test.each([
+  [{ agentNo: 1, status: null }, 'approvals_by_agent (agent_no=? AND id<?)'],
+  [{ agentNo: null, status: 'pending' as const }, 'approvals_by_status (status=? AND id<?)'],
+  [
+    { agentNo: 1, status: 'pending' as const },
+    'approvals_by_agent_and_status (agent_no=? AND status=? AND id<?)',
+  ],
+])('approvals of %o', (filter, index) => {
+  const plan = planOf(() => createPaymentQueries(db).approvals(filter, null, 50));
+  expect(plan).toContain(index);
+  expect(plan).not.toContain('TEMP B-TREE');
+});
+
+test('payouts in a state', () => {
+  const plan = planOf(() => createPayoutQueries(drizzle(db)).list(null, 50, { status: 'waiting' }));
+  expect(plan).toContain('payouts_by_state (state=?)');
+});
+
+test('when a payout last failed', () => {
+  const plan = planOf(() => prepareStatements(db).selectLastFailure.get('s'));
+  expect(plan).toContain('payouts_failed (seller=?)');
+});
+
+test('the open holds of a core', () => {
+  const plan = planOf(() => createReservationQueries(drizzle(db)).openHolds('core', '', 50));
+  expect(plan).toContain('reservations_open');
+});

@@ -1,0 +1,114 @@
+/** What a restored vault does not do before its operator has looked: above all give money back. */
+import { msat } from '@arbstr/shared';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createSeal } from '../../src/audit/seal.ts';
+import { openWriter } from '../../src/db/open.ts';
+import { isRefusal } from '../../src/errors.ts';
+import { beginRecovery } from '../../src/ledger/open-ledger.ts';
+import { pay } from '../support/pay.ts';
+import {
+  asOperator,
+  balanceOf,
+  closeVaults,
+  fundedAgent,
+  held,
+  openVault,
+  pass,
+  settle,
+  type TestAgent,
+  type TestVault,
+} from '../support/vault.ts';
+
+let vault: TestVault;
+let agent: TestAgent;
+beforeEach(async () => {
+  vault = await openVault();
+  agent = await fundedAgent(vault, {
+    policy: { max_transaction_msat: 5_000, approval_timeout_ms: 60_000 },
+  });
+});
+afterEach(async () => {
+  expect(vault.verify().findings).toEqual([]);
+  await closeVaults();
+});
+
+/** As after `restore` of a backup that was taken now. */
+async function restored(): Promise<void> {
+  await vault.close();
+  const db = openWriter(vault.path);
+  beginRecovery(db, createSeal(null), 'epoch-after', vault.clock.now());
+  db.close();
+  vault = await vault.restart();
+}
+
+const finish = () => asOperator(vault, 'POST', '/operator/recovery/finish');
+const setSeller = (name: string, payout_destination: string) =>
+  asOperator(vault, 'PUT', `/operator/providers/${name}`, {
+    payout_destination,
+    payout_threshold_msat: 1_000,
+  });
+
+describe('a payment that waited for a human, and may have been approved and sent since', () => {
+  let approvalId: string;
+  beforeEach(async () => {
+    const asked = await pay(vault, agent, { amount_msat: 10_000, max_fee_msat: 0 });
+    approvalId = asked.body.approval_id;
+    await restored();
+  });
+
+  test('keeps its money held past its time, and gives it back when recovery is finished', async () => {
+    await pass(vault, 120_000);
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 10_000 });
+    expect((await finish()).status).toBe(200);
+    await pass(vault, 500);
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 1_000_000, held: 0 });
+  });
+
+  test.each(['approve', 'deny'])('cannot be judged: %s', async (verdict) => {
+    const url = `/operator/approvals/${approvalId}/${verdict}`;
+    const refused = await asOperator(vault, 'POST', url, {});
+    expect([refused.status, refused.body.error.code]).toEqual([503, 'recovering']);
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 10_000 });
+  });
+});
+
+describe('a payout that waited to be sent, and may have been sent since', () => {
+  beforeEach(async () => {
+    await setSeller('sold', 'sold@example.com');
+    const bill = { provider: 'sold', provider_cost_msats: 4_000 };
+    await settle(vault, await held(vault, agent, 5_000), 5_000, bill);
+    const openPayout = {
+      kind: 'open_payout',
+      payoutId: 'payout',
+      seller: 'sold',
+      dailyCap: msat(1_000_000),
+      feeBound: msat(0),
+    } as const;
+    expect(isRefusal(await vault.engine.execute(openPayout))).toBe(false);
+    const judge = { correlationId: 'c', replayKey: undefined, verdict: 'approve' } as const;
+    await vault.engine.execute({ kind: 'judge_payout', payoutId: 'payout', ...judge });
+    await restored();
+  });
+
+  const payout = async () => (await asOperator(vault, 'GET', '/operator/payouts')).body.payouts[0];
+
+  test('is not failed by another destination of its seller', async () => {
+    const refused = await setSeller('sold', 'elsewhere@example.com');
+    expect([refused.status, refused.body.error.code]).toEqual([503, 'recovering']);
+    expect((await payout()).status).toBe('held');
+    await finish();
+    expect((await setSeller('sold', 'elsewhere@example.com')).status).toBe(200);
+    expect((await payout()).status).toBe('failed');
+  });
+
+  test('is not failed because its destination does not answer', async () => {
+    const failed = { state: 'failed', reason: 'no LNURL there' } as const;
+    const end = { kind: 'end_payout', payoutId: 'payout', outcome: failed } as const;
+    expect(await vault.engine.execute(end)).toMatchObject({ refused: 'recovering' });
+    expect((await payout()).status).toBe('held');
+  });
+
+  test('hinders no other seller, whose late bills are still to come', async () => {
+    expect((await setSeller('other', 'other@example.com')).status).toBe(200);
+  });
+});
