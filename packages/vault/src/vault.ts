@@ -20,6 +20,11 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { Courier, type CourierDeps } from './notify/courier.ts';
+import { createOutboxQueries } from './notify/outbox-queries.ts';
+import { createPost, POST_TIMING, type PostTiming } from './notify/post.ts';
+import { createStuckQueries } from './notify/stuck-queries.ts';
+import { Watch } from './notify/watch.ts';
 import { createPaymentQueries } from './payment/payment-queries.ts';
 import { PAYMENT_TIMING, PaymentRunner, type PaymentTiming } from './payment/runner.ts';
 import { createPayoutQueries } from './payout/payout-queries.ts';
@@ -43,6 +48,8 @@ export interface VaultDeps {
   readonly exit: (code: number) => void;
   /** By default those of the runner; tests are less patient. */
   readonly paymentTiming?: PaymentTiming;
+  /** Of webhooks; likewise. */
+  readonly postTiming?: PostTiming;
 }
 
 export interface Vault {
@@ -54,6 +61,9 @@ export interface Vault {
   readonly depositWatcher: DepositWatcher;
   readonly payoutRunner: PayoutRunner;
   readonly runner: PaymentRunner;
+  /** Null where no webhook is configured. */
+  readonly courier: Courier | null;
+  readonly watch: Watch;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -73,7 +83,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     undo.push(() => writer.close());
     migrate(writer);
     const seal = createSeal(config.auditKey);
-    const { store, epoch } = openLedger(writer, seal, newId('ledgerEpoch'), clock.now());
+    const { store, epoch } = openLedger(
+      writer,
+      seal,
+      newId('ledgerEpoch'),
+      clock.now(),
+      config.webhook !== null,
+    );
     const reader = openReader(config.databasePath);
     undo.push(() => reader.close());
 
@@ -102,6 +118,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       log,
     });
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
+    const outbox = createOutboxQueries(reader);
+    const courier = openCourier(config, { engine, outbox, time, log }, deps);
+    const watch = new Watch({
+      engine,
+      wallet,
+      outbox,
+      stuck: createStuckQueries(reader),
+      stuckPayments: runner.stuck,
+      time,
+      log,
+    });
     const app = await buildApp({
       config,
       engine,
@@ -115,6 +142,9 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       payoutRunner,
       payments,
       runner,
+      outbox,
+      courier,
+      watch,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -135,9 +165,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       depositWatcher,
       payoutRunner,
       runner,
+      courier,
+      watch,
       writer,
       async close() {
         await app.close();
+        await watch.stop();
+        await courier?.stop();
         await runner.stop();
         await keeper.stop();
         await depositWatcher.stop();
@@ -156,6 +190,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       `cannot use the database ${config.databasePath}: ${error.message} (${error.code})`,
     );
   }
+}
+
+function openCourier(
+  { webhook }: VaultConfig,
+  parts: Pick<CourierDeps, 'engine' | 'outbox' | 'time' | 'log'>,
+  { randomBytes, postTiming = POST_TIMING }: VaultDeps,
+): Courier | null {
+  if (webhook === null) return null;
+  const chance = () => randomBytes(1)[0]! / 256;
+  const post = createPost(webhook.url, postTiming);
+  return new Courier({ ...parts, post, secret: webhook.secret, chance });
 }
 
 /** The simulated wallet keeps its own books, in a file beside the vault's. */

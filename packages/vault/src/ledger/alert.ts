@@ -8,7 +8,7 @@ const COOLDOWN_MS = 60 * 60 * 1000;
 const NONE: readonly Effect[] = [];
 
 /**
- * After a charge: says once per cooldown that the agent has less available than its floor. Costs a
+ * After money left an agent: says once per cooldown that the agent has less available than its floor. Costs a
  * comparison where there is no floor or the agent is above it.
  */
 export function balanceAlert(
@@ -23,7 +23,7 @@ export function balanceAlert(
   const cooldownMs = agent.policy?.alertCooldownMs ?? COOLDOWN_MS;
   if (last !== undefined && now - last < cooldownMs) return NONE;
   return [
-    { effect: 'balance_alert', agentNo: agent.no, at: now },
+    { effect: 'balance_alert', agentNo: agent.no, at: now, balance, floor },
     {
       effect: 'audit',
       chain: agent.no,

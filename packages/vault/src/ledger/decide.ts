@@ -29,6 +29,7 @@ import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
 import type { LedgerView } from './view.ts';
+import { beginEpisode, endEpisode, markWebhook, replayWebhook, sweepOutbox } from './webhooks.ts';
 import { withdrawRevenue } from './withdraw-revenue.ts';
 
 export function decide(
@@ -83,6 +84,16 @@ function decideNew(
       return timeOutApprovals(view, command, now);
     case 'thaw_rail':
       return thawRail(view, command);
+    case 'mark_webhook':
+      return markWebhook(view, command, now);
+    case 'replay_webhook':
+      return replayWebhook(view, command, now);
+    case 'sweep_outbox':
+      return sweepOutbox(command, now);
+    case 'begin_episode':
+      return beginEpisode(view, command, now);
+    case 'end_episode':
+      return endEpisode(view, command);
     case 'create_agent':
       return createAgent(view, command, now);
     case 'disable_agent':
@@ -96,7 +107,7 @@ function decideNew(
     case 'credit':
       return credit(view, command);
     case 'debit':
-      return debit(view, command);
+      return debit(view, command, now);
     case 'open_deposit':
       return openDeposit(view, command, now);
     case 'credit_receipt':

@@ -30,6 +30,7 @@ test('two secrets are enough', () => {
     agentRateLimitRps: 100,
     payoutDailyCapMsat: 1_000_000_000,
     simulatedWalletScript: null,
+    webhook: null,
   });
 });
 

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { type Verdict, verifyInWorker } from '../../audit/verify/in-worker.ts';
 import { refuse } from '../../errors.ts';
+import { ALERTS } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
@@ -35,7 +36,7 @@ const auditEntry = z.object({
 });
 
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { books, config, engine, wallet, runner, payments, time } = parts;
+  const { books, config, engine, wallet, runner, payments, outbox, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
   let verifying: Promise<Verdict> | null = null;
 
@@ -74,6 +75,20 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
               }),
               stuck_payments: z.array(z.string()),
               frozen_rails: z.array(z.object({ rail: z.string(), reason: z.string().nullable() })),
+              webhooks: z.object({
+                pending: z.int(),
+                dead_letters: z.int(),
+                oldest_pending_at: z.int().nullable(),
+              }),
+              /** Not over yet. */
+              alerts: z.array(
+                z.object({
+                  alert: z.enum(ALERTS),
+                  subject: z.string(),
+                  reason: z.string(),
+                  since: z.int(),
+                }),
+              ),
               mode: z.enum(['normal', 'recovery']),
               ledger: z.object({ writable: z.boolean(), queue: z.int() }),
               timestamp: z.int(),
@@ -84,6 +99,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
       },
       async (_request, reply) => {
         const { agents, disabled, ...open } = books.counts();
+        const { pending, dead, oldestPendingAt } = outbox.counts();
         return reply.send({
           amounts: sums(),
           agents: { total: agents, disabled },
@@ -92,6 +108,8 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
           frozen_rails: payments
             .frozenRails()
             .map(({ name, reason }) => ({ rail: name, reason: reason ?? null })),
+          webhooks: { pending, dead_letters: dead, oldest_pending_at: oldestPendingAt },
+          alerts: outbox.episodes(),
           mode: engine.recovering ? ('recovery' as const) : ('normal' as const),
           ledger: { writable: engine.storage.state === 'ok', queue: engine.queueDepth },
           timestamp: time.now(),
