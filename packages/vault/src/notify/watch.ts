@@ -55,6 +55,9 @@ export class Watch {
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
+    // As the last process left it: only an answer ends it.
+    const told = deps.outbox.episodes().find(({ alert }) => alert === 'rail_degraded');
+    this.#unreachable = told?.reason ?? null;
   }
 
   /** Why the wallet counts as unreachable; null where it answers. */
