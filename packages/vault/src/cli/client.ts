@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { StartError } from '../errors.ts';
 
 const REQUEST_MAX_MS = 10_000;
+const PAGE = 100;
 
 export interface OperatorClient {
   call<T>(method: string, path: string, body?: object): Promise<T>;
@@ -31,6 +32,25 @@ export function createOperatorClient(environment: NodeJS.ProcessEnv): OperatorCl
       return content as T;
     },
   };
+}
+
+/** All pages of a list; `path` may have a query. */
+export async function listAll<T>(
+  client: OperatorClient,
+  path: string,
+  plural: string,
+): Promise<T[]> {
+  const rows: T[] = [];
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${PAGE}`;
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: Record<string, T[]> & { next_cursor: string | null } = await client.call(
+      'GET',
+      cursor === '' ? first : `${first}&cursor=${cursor}`,
+    );
+    rows.push(...page[plural]!);
+    cursor = page.next_cursor;
+  }
+  return rows;
 }
 
 async function send(url: URL, init: RequestInit): Promise<Response> {

@@ -50,6 +50,7 @@ export class Watch {
   readonly #deps: WatchDeps;
   #probesFailed = 0;
   #unreachable: string | null = null;
+  readonly #stopping = new AbortController();
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
 
@@ -71,6 +72,7 @@ export class Watch {
 
   async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);
+    this.#stopping.abort();
     await this.#running;
   }
 
@@ -86,6 +88,7 @@ export class Watch {
 
   async #round(): Promise<void> {
     await this.#probe();
+    if (this.#stopping.signal.aborted) return;
     const wanted = new Map(this.#conditions().map((found) => [keyOf(found), found]));
     const told = new Map(this.#deps.outbox.episodes().map((episode) => [keyOf(episode), episode]));
     for (const [key, condition] of wanted) if (!told.has(key)) await this.#begin(condition);
@@ -96,7 +99,7 @@ export class Watch {
 
   async #probe(): Promise<void> {
     const { wallet, probeMsMax = PROBE_MS_MAX } = this.#deps;
-    const signal = AbortSignal.timeout(probeMsMax);
+    const signal = AbortSignal.any([AbortSignal.timeout(probeMsMax), this.#stopping.signal]);
     const silence = Promise.withResolvers<never>();
     const onAbort = () => silence.reject(new Error(`no answer within ${probeMsMax} ms`));
     signal.addEventListener('abort', onAbort, { once: true });
