@@ -6,6 +6,7 @@ import {
   type Alert,
   type EventDraft,
   NO_AGENT,
+  SWEEP_ROWS_MAX,
   type Webhook,
   type WebhookState,
 } from '../notify/outbox.ts';
@@ -37,9 +38,6 @@ export interface EpisodeRow {
   since: number;
 }
 
-/** Oldest rows looked at in one sweep; what is left goes with the next ones. */
-const SWEEP_MAX = 1_000;
-
 export function prepareOutboxStatements(db: Database) {
   return {
     nextSeq: db.prepare<[number], { seq: number }>(
@@ -68,7 +66,7 @@ export function prepareOutboxStatements(db: Database) {
     removeBefore: db.prepare<{ state: WebhookState; before: number }>(
       `DELETE FROM outbox WHERE id IN
          (SELECT id FROM
-           (SELECT id, ended_at FROM outbox WHERE state = @state ORDER BY id LIMIT ${SWEEP_MAX})
+           (SELECT id, ended_at FROM outbox WHERE state = @state ORDER BY id LIMIT ${SWEEP_ROWS_MAX})
           WHERE ended_at < @before)`,
     ),
     selectEpisode: db.prepare<[string, string], EpisodeRow>(
@@ -133,7 +131,7 @@ export function applyOutboxEffect(sql: Statements, effect: OutboxEffect, now: nu
       return;
     case 'sweep_outbox': {
       const { excess, deliveredBefore, deadBefore } = effect;
-      const rows = (count: number) => Math.min(count, SWEEP_MAX);
+      const rows = (count: number) => Math.min(count, SWEEP_ROWS_MAX);
       const failure = 'too many events wait; the oldest were given up';
       sql.buryOldest.run({ now, failure, rows: rows(excess.pending) });
       sql.removeOldest.run({ state: 'delivered', rows: rows(excess.delivered) });

@@ -12,6 +12,7 @@ import type { Logger } from 'pino';
 import { isRefusal } from '../errors.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import type { Time } from '../ports.ts';
+import { SWEEP_ROWS_MAX } from './outbox.ts';
 import type { OutboxQueries, Undelivered } from './outbox-queries.ts';
 import type { Post, PostResult } from './post.ts';
 import { retryWaitMs } from './retry.ts';
@@ -24,6 +25,8 @@ const AGAIN_MAX = 4;
 /** After the ledger would not write what became of a try: what is sent meanwhile is sent again. */
 const PAUSE_MS = 5_000;
 const SWEEP_EVERY_MS = 60_000;
+/** A receiver that is down must not fill the log. */
+const WARN_EVERY_MS = 60_000;
 /** How long a stop waits for calls under way; the next process makes them again. */
 const STOP_WAIT_MS = 2_000;
 
@@ -45,8 +48,8 @@ export class Courier {
   readonly #tries = { delivered: 0, failed: 0 };
   #pausedUntilMs = 0;
   #sweptAtMs: number;
-  /** The last try of all failed. */
-  #failing = false;
+  /** When it was last said that a try failed. */
+  #warnedAtMs = 0;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(deps: CourierDeps) {
@@ -88,7 +91,7 @@ export class Courier {
     try {
       this.#fill(true, FRESH_MAX, outbox.fresh(FRESH_MAX));
       this.#fill(false, AGAIN_MAX, outbox.again(now, AGAIN_MAX));
-      if (now - this.#sweptAtMs >= SWEEP_EVERY_MS) this.#sweep(now);
+      if (now - this.#sweptAtMs >= SWEEP_EVERY_MS) void this.#sweep(now);
     } catch (error) {
       this.#pausedUntilMs = now + PAUSE_MS;
       log.error({ err: error }, 'webhooks cannot be read; they are tried again');
@@ -126,21 +129,20 @@ export class Courier {
     });
     if (isRefusal(outcome)) return this.#pause(outcome);
     if (outcome.webhook === 'dead') {
-      log.error(
+      log.warn(
         { event_id: eventId, event, reason: result.delivered ? null : result.reason },
         'an event could not be delivered for 72 h and is a dead letter: mend the receiver, then "webhooks replay" it',
       );
     }
   }
 
-  /** Says when deliveries begin to fail and when they work again, not each time. */
   #note(result: PostResult): void {
-    const { log } = this.#deps;
+    const { log, time } = this.#deps;
     this.#tries[result.delivered ? 'delivered' : 'failed']++;
-    if (result.delivered === !this.#failing) return;
-    this.#failing = !result.delivered;
-    if (result.delivered) log.info('webhooks are delivered again');
-    else log.warn({ reason: result.reason }, 'a webhook was not delivered; it is tried again');
+    const now = time.now();
+    if (result.delivered || now - this.#warnedAtMs < WARN_EVERY_MS) return;
+    this.#warnedAtMs = now;
+    log.warn({ reason: result.reason }, 'a webhook was not delivered; it is tried again');
   }
 
   #pause(why: unknown): void {
@@ -149,16 +151,14 @@ export class Courier {
     log.warn({ why }, 'what became of a webhook cannot be written; it may be delivered again');
   }
 
-  #sweep(now: number): void {
+  async #sweep(now: number): Promise<void> {
     const { engine, outbox, log } = this.#deps;
     this.#sweptAtMs = now;
     const excess = outbox.excess();
-    if (excess.pending + excess.dead > 0) {
-      log.error(
-        { excess },
-        'too many events wait or are dead letters: the oldest are given up; mend the receiver',
-      );
-    }
-    void engine.execute({ kind: 'sweep_outbox', excess });
+    const tooMany = Math.max(...Object.values(excess));
+    if (tooMany > 0) log.warn({ excess }, 'too many events are kept; the oldest are given up');
+    const swept = await engine.execute({ kind: 'sweep_outbox', excess });
+    // At once again: a flood of events must not outrun it.
+    if (!isRefusal(swept) && tooMany > SWEEP_ROWS_MAX) this.#sweptAtMs = 0;
   }
 }

@@ -85,4 +85,7 @@ export const ROWS_MAX: Readonly<Record<WebhookState, number>> = {
   dead: 10_000,
 };
 
+/** Oldest rows looked at, or removed, in one tx: bounds how long it takes. */
+export const SWEEP_ROWS_MAX = 1_000;
+
 export const NO_AGENT = 0;

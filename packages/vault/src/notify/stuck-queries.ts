@@ -31,17 +31,23 @@ export interface StuckItem {
 export type StuckQueries = ReturnType<typeof createStuckQueries>;
 
 export function createStuckQueries(db: Database) {
-  const items = (table: string, agentNo: string, where: string) =>
+  // Each by the partial index of what is open, so that a long history costs nothing.
+  const items = (columns: string, open: string, oldestFirst: string) =>
     db.prepare<[number, number], Omit<StuckItem, 'kind'>>(
-      `SELECT id, ${agentNo} AS agentNo, amount, created_at AS since FROM ${table}
-       WHERE ${where} AND created_at <= ? ORDER BY id LIMIT ?`,
+      `SELECT id, ${columns}, amount, created_at AS since FROM ${open} AND created_at <= ?
+       ORDER BY ${oldestFirst} LIMIT ?`,
     );
+  const OPEN_PAYOUTS = "payouts WHERE state IN ('waiting', 'held', 'in_flight')";
   const byKind: Record<StuckKind, ReturnType<typeof items>> = {
-    payment: items('payments', 'agent_no', "state IN ('held', 'in_flight')"),
-    payout: items('payouts', '0', "state IN ('held', 'in_flight')"),
-    deposit: items('deposits', 'agent_no', "state = 'pending' AND type = 'cashu_token'"),
-    approval: items('approvals', 'agent_no', "status = 'pending'"),
-    waiting_payout: items('payouts', '0', "state = 'waiting'"),
+    payment: items('agent_no AS agentNo', "payments WHERE state IN ('held', 'in_flight')", 'id'),
+    payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state <> 'waiting'`, 'seller'),
+    waiting_payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state = 'waiting'`, 'seller'),
+    deposit: items(
+      'agent_no AS agentNo',
+      "deposits WHERE state = 'pending' AND type = 'cashu_token'",
+      'agent_no',
+    ),
+    approval: items('agent_no AS agentNo', "approvals WHERE status = 'pending'", 'expires_at'),
   };
   const payment = db.prepare<[string], Omit<StuckItem, 'kind'>>(
     `SELECT id, agent_no AS agentNo, amount, created_at AS since FROM payments
