@@ -8,6 +8,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 
 /** Older is refused: somebody may have kept a message to send it again. */
 const AGE_SECS_MAX = 300;
@@ -24,7 +25,7 @@ export function isFromVault(body, header, secret, nowSecs) {
   return timingSafeEqual(Buffer.from(v1, 'hex'), expected);
 }
 
-if (import.meta.main) {
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const { OPERATOR_WEBHOOK_SECRET: secret, PORT = '4000' } = process.env;
   if (!secret) throw new Error('set OPERATOR_WEBHOOK_SECRET to what the vault has');
   // Delivered at least once: what was handled before is answered with 200 and left alone. A real

@@ -175,6 +175,20 @@ test('events that fail hold up no other', async () => {
   expect(await states()).toEqual(Array(7).fill('delivered'));
 });
 
+test('an event that is on its way is not sent a second time', async () => {
+  const open: ServerResponse[] = [];
+  receiver.behave((response) => open.push(response));
+  await deposit();
+  const first = deliver();
+  await until(() => open.length === 1, 5_000);
+  await deposit();
+  const second = deliver();
+  await until(() => open.length > 1, 5_000);
+  for (const response of open) response.writeHead(200).end();
+  await Promise.all([first, second]);
+  expect(receiver.received.map(({ event }) => event.sequence)).toEqual([1, 2]);
+});
+
 describe('a crash', () => {
   test('after the commit: the next process delivers (T11)', async () => {
     await deposit();

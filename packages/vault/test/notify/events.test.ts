@@ -266,13 +266,15 @@ test('payouts: asked for, settled, failed; they belong to no agent and are numbe
 });
 
 test('a rail that is frozen says so once, and when it is thawed', async () => {
-  wallet.misbehave({ match: '', fault: 'overcharge' });
-  await pay(vault, agent);
+  // Both were on their way before the first froze it.
+  wallet.misbehave({ match: '', fault: 'overcharge', delay_ms: 20 });
+  await Promise.all([pay(vault, agent), pay(vault, agent)]);
   await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
   await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
   expect(told()).toMatchObject([
     { event: 'payment_settled' },
     { event: 'rail_degraded', agent_id: null, rail: 'simulated', problem: 'frozen' },
+    { event: 'payment_settled' },
     { event: 'rail_recovered', rail: 'simulated', problem: 'frozen', reason: null },
   ]);
 });
