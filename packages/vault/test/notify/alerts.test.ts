@@ -24,7 +24,6 @@ beforeEach(async () => {
   vault = await openVault({
     webhook: { url: 'http://127.0.0.1:9/', secret: 'webhook-secret-of-the-tests' },
     walletScript: wallet.path,
-    paymentTiming: { answerMs: 10, callMs: 20 },
   });
 });
 afterEach(closeVaults);
