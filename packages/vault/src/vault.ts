@@ -195,12 +195,12 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
 function openCourier(
   { webhook }: VaultConfig,
   parts: Pick<CourierDeps, 'engine' | 'outbox' | 'time' | 'log'>,
-  { randomBytes, postTiming = POST_TIMING }: VaultDeps,
+  { clock: wallClock, randomBytes, postTiming = POST_TIMING }: VaultDeps,
 ): Courier | null {
   if (webhook === null) return null;
   const chance = () => randomBytes(1)[0]! / 256;
   const post = createPost(webhook.url, postTiming);
-  return new Courier({ ...parts, post, secret: webhook.secret, chance });
+  return new Courier({ ...parts, wallClock, post, secret: webhook.secret, chance });
 }
 
 /** The simulated wallet keeps its own books, in a file beside the vault's. */

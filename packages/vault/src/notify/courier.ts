@@ -36,6 +36,8 @@ export interface CourierDeps {
   readonly post: Post;
   readonly secret: string;
   readonly time: Time;
+  /** For signatures: a receiver compares it with its own, which the ledger's may be ahead of. */
+  readonly wallClock: Time;
   /** 0 ≤ chance < 1 */
   readonly chance: () => number;
   readonly log: Logger;
@@ -91,7 +93,8 @@ export class Courier {
     try {
       this.#fill(true, FRESH_MAX, outbox.fresh(FRESH_MAX));
       this.#fill(false, AGAIN_MAX, outbox.again(now, AGAIN_MAX));
-      if (now - this.#sweptAtMs >= SWEEP_EVERY_MS) void this.#sweep(now);
+      if (now - this.#sweptAtMs >= SWEEP_EVERY_MS)
+        this.#sweep(now).catch((error) => this.#pause(error));
     } catch (error) {
       this.#pausedUntilMs = now + PAUSE_MS;
       log.error({ err: error }, 'webhooks cannot be read; they are tried again');
@@ -116,8 +119,8 @@ export class Courier {
   }
 
   async #deliver({ event_id: eventId, event, body, tries }: Undelivered): Promise<void> {
-    const { engine, post, secret, time, chance, log } = this.#deps;
-    const signature = signatureOf(secret, body, time.now());
+    const { engine, post, secret, wallClock, chance, log } = this.#deps;
+    const signature = signatureOf(secret, body, wallClock.now());
     const result = await post.send(body, signature, this.#stopping.signal);
     if (this.#stopping.signal.aborted && !result.delivered) return;
     this.#note(result);

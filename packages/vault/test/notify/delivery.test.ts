@@ -68,6 +68,18 @@ test('an event arrives once, signed over its very bytes', async () => {
   ]);
 });
 
+test('a signature has the time of the wall clock, also where that was set back', async () => {
+  const ledgerMs = vault.clock.ms;
+  vault.clock.set(ledgerMs - 3_600_000);
+  await deposit();
+  await deliver();
+  const [received] = receiver.received;
+  expect(received!.event.timestamp).toBe(ledgerMs);
+  const t = Math.floor(ledgerMs / 1_000) - 3_600;
+  expect(received!.headers['x-arbstrvault-signature']).toContain(`t=${t},`);
+  vault.clock.set(ledgerMs);
+});
+
 describe('what is not delivered is tried again, with the same bytes and a new time', () => {
   const misbehaviours: readonly (readonly [string, () => void, string])[] = [
     ['500', () => receiver.behave(answering(500)), 'answered 500'],
