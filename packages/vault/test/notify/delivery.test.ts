@@ -3,6 +3,9 @@ import { createHmac } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { until } from '../../../../test/support/process.ts';
+import { createSeal } from '../../src/audit/seal.ts';
+import { openWriter } from '../../src/db/open.ts';
+import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import { DEAD_KEPT_MS, DELIVERED_KEPT_MS, TRIED_FOR_MS } from '../../src/notify/outbox.ts';
 import { createPost } from '../../src/notify/post.ts';
 import {
@@ -223,6 +226,26 @@ describe('a crash', () => {
     expect(second!.body).toBe(first!.body);
     expect(await states()).toEqual(['delivered']);
   });
+});
+
+test('a restored ledger sends what its backup held, and counts on in an epoch of its own', async () => {
+  await deposit(1);
+  await vault.close();
+  const db = openWriter(vault.path);
+  beginRecovery(db, createSeal(null), `epoch_${'7'.repeat(26)}`, vault.clock.ms);
+  db.close();
+  vault = await openVault({
+    path: vault.path,
+    clock: vault.clock,
+    webhook: { url: receiver.url, secret: WEBHOOK_SECRET },
+  });
+  await deposit(2);
+  await deliver();
+  const events = receiver.received.map(({ event }) => event);
+  expect(events.map(({ sequence }) => sequence)).toEqual([1, 2]);
+  expect(events[0].ledger_epoch).not.toBe(events[1].ledger_epoch);
+  expect(events[1].ledger_epoch).toBe(`epoch_${'7'.repeat(26)}`);
+  await asOperator(vault, 'POST', '/operator/recovery/finish');
 });
 
 describe('after 72 h', () => {
