@@ -29,6 +29,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       auditKey: null,
       payoutDailyCapMsat: msat(1_000_000_000),
       simulatedWalletScript: null,
+      webhook: null,
     },
     {
       clock: { now: Date.now, elapsed: () => Math.floor(performance.now()) },

@@ -17,6 +17,7 @@ export const ID_PREFIXES = {
   core: 'core_',
   ledgerEpoch: 'epoch_',
   request: 'req_',
+  event: 'evt_',
 } as const;
 export type IdKind = keyof typeof ID_PREFIXES;
 

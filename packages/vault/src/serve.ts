@@ -32,8 +32,12 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   vault.depositWatcher.start();
   vault.payoutRunner.start();
   vault.runner.start();
+  vault.watch.start();
+  vault.courier?.start();
   const address = await listen(vault, config.host, config.port);
-  log.info({ address, database: config.databasePath }, 'vault is serving');
+  // Its path may be a secret of the receiver's.
+  const webhooks = config.webhook === null ? null : new URL(config.webhook.url).origin;
+  log.info({ address, database: config.databasePath, webhooks }, 'vault is serving');
 }
 
 /** Accepts nothing new, finishes what was accepted, ends with 0; bounded. */

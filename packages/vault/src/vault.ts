@@ -21,6 +21,11 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { Courier, type CourierDeps } from './notify/courier.ts';
+import { createOutboxQueries } from './notify/outbox-queries.ts';
+import { createPost, POST_TIMING, type PostTiming } from './notify/post.ts';
+import { createStuckQueries } from './notify/stuck-queries.ts';
+import { Watch } from './notify/watch.ts';
 import { createPaymentQueries } from './payment/payment-queries.ts';
 import { PAYMENT_TIMING, PaymentRunner, type PaymentTiming } from './payment/runner.ts';
 import { createPayoutQueries } from './payout/payout-queries.ts';
@@ -44,6 +49,8 @@ export interface VaultDeps {
   readonly exit: (code: number) => void;
   /** By default those of the runner; tests are less patient. */
   readonly paymentTiming?: PaymentTiming;
+  /** Of webhooks; likewise. */
+  readonly postTiming?: PostTiming;
 }
 
 export interface Vault {
@@ -55,6 +62,9 @@ export interface Vault {
   readonly depositWatcher: DepositWatcher;
   readonly payoutRunner: PayoutRunner;
   readonly runner: PaymentRunner;
+  /** Null where no webhook is configured. */
+  readonly courier: Courier | null;
+  readonly watch: Watch;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -74,7 +84,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     undo.push(() => writer.close());
     migrate(writer);
     const seal = createSeal(config.auditKey);
-    const { store, epoch } = openLedger(writer, seal, newId('ledgerEpoch'), clock.now());
+    const { store, epoch } = openLedger(
+      writer,
+      seal,
+      newId('ledgerEpoch'),
+      clock.now(),
+      config.webhook !== null,
+    );
     const reader = openReader(config.databasePath);
     undo.push(() => reader.close());
 
@@ -104,6 +120,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     });
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
     const books = createBooksThread(config.databasePath);
+    const outbox = createOutboxQueries(reader);
+    const courier = openCourier(config, { engine, outbox, time, log }, deps);
+    const watch = new Watch({
+      engine,
+      wallet,
+      outbox,
+      stuck: createStuckQueries(reader),
+      stuckPayments: runner.stuck,
+      time,
+      log,
+    });
     const app = await buildApp({
       config,
       engine,
@@ -117,6 +144,9 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       payoutRunner,
       payments,
       runner,
+      outbox,
+      courier,
+      watch,
       agents: createAgentQueries(db),
       reservations: createReservationQueries(db),
       history: createHistory(db),
@@ -138,9 +168,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       depositWatcher,
       payoutRunner,
       runner,
+      courier,
+      watch,
       writer,
       async close() {
         await app.close();
+        await watch.stop();
+        await courier?.stop();
         await runner.stop();
         await keeper.stop();
         await depositWatcher.stop();
@@ -160,6 +194,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       `cannot use the database ${config.databasePath}: ${error.message} (${error.code})`,
     );
   }
+}
+
+function openCourier(
+  { webhook }: VaultConfig,
+  parts: Pick<CourierDeps, 'engine' | 'outbox' | 'time' | 'log'>,
+  { clock: wallClock, randomBytes, postTiming = POST_TIMING }: VaultDeps,
+): Courier | null {
+  if (webhook === null) return null;
+  const chance = () => randomBytes(1)[0]! / 256;
+  const post = createPost(webhook.url, postTiming);
+  return new Courier({ ...parts, wallClock, post, secret: webhook.secret, chance });
 }
 
 /** The simulated wallet keeps its own books, in a file beside the vault's. */

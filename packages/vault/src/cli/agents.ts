@@ -2,7 +2,7 @@
 import { formatSats, msat } from '@arbstr/shared';
 import { StartError } from '../errors.ts';
 import { type Fields, POLICY_OPTIONS, parseOptions, showField } from './agent-options.ts';
-import { createOperatorClient, type OperatorClient } from './client.ts';
+import { createOperatorClient, listAll, type OperatorClient } from './client.ts';
 import { AGENTS_USAGE } from './usage.ts';
 
 interface Call {
@@ -30,9 +30,7 @@ interface CreatedAgent extends Pick<IssuedToken, 'token'> {
   agent_id: string;
 }
 
-interface SetPolicy {
-  policy: { version: number } & Record<string, unknown>;
-}
+type Policy = { version: number; effective_from: number } & Record<string, unknown>;
 
 export async function agentsCommand(
   args: readonly string[],
@@ -92,17 +90,7 @@ async function create({ client, names, policy, print }: Call): Promise<void> {
 }
 
 async function list({ client, print }: Call): Promise<void> {
-  const agents: ListedAgent[] = [];
-  let cursor: string | null = null;
-  do {
-    const query: string = cursor === null ? '' : `&cursor=${cursor}`;
-    const page: { agents: ListedAgent[]; next_cursor: string | null } = await client.call(
-      'GET',
-      `/agents?limit=100${query}`,
-    );
-    agents.push(...page.agents);
-    cursor = page.next_cursor;
-  } while (cursor !== null);
+  const agents = await listAll<ListedAgent>(client, '/agents', 'agents');
   print(
     { agents },
     agents.map(
@@ -111,10 +99,28 @@ async function list({ client, print }: Call): Promise<void> {
   );
 }
 
-async function setPolicy({ client, names, policy, print }: Call): Promise<void> {
+async function policyVersions({ client, names, print }: Call): Promise<void> {
+  const id = required(names[1], 'an agent id');
+  const path = `/agents/${id}/policy/versions`;
+  const versions = await listAll<Policy>(client, path, 'versions');
+  const lines = versions.map((version) => {
+    const limits = Object.keys(POLICY_OPTIONS).flatMap((option) => {
+      const field = option.replaceAll('-', '_');
+      const value = version[field];
+      return value === null ? [] : [`${option} ${showField(field, value)}`];
+    });
+    const since = new Date(version.effective_from).toISOString();
+    return `version ${version.version}  since ${since}  ${limits.join(', ') || 'no limits'}`;
+  });
+  print({ versions }, lines.length === 0 ? ['no policy yet: it may spend nothing'] : lines);
+}
+
+async function setPolicy(call: Call): Promise<void> {
+  const { client, names, policy, print } = call;
+  if (names[0] === 'versions') return policyVersions(call);
   const id = required(names[0], 'an agent id');
   const path = `/operator/agents/${id}/policy`;
-  const answer = await client.call<SetPolicy>('PATCH', path, policy);
+  const answer = await client.call<{ policy: Policy }>('PATCH', path, policy);
   print(answer, [
     `policy version ${answer.policy.version}`,
     ...Object.keys(POLICY_OPTIONS).map((option) => {

@@ -18,6 +18,7 @@ const NOT_SENT: ReadonlySet<unknown> = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
+const PAGE = 100;
 
 export interface OperatorClient {
   call<T>(method: string, path: string, body?: object): Promise<T>;
@@ -52,6 +53,25 @@ export function createOperatorClient(
       return content as T;
     },
   };
+}
+
+/** All pages of a list; `path` may have a query. */
+export async function listAll<T>(
+  client: OperatorClient,
+  path: string,
+  plural: string,
+): Promise<T[]> {
+  const rows: T[] = [];
+  const first = `${path}${path.includes('?') ? '&' : '?'}limit=${PAGE}`;
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page: Record<string, T[]> & { next_cursor: string | null } = await client.call(
+      'GET',
+      cursor === '' ? first : `${first}&cursor=${cursor}`,
+    );
+    rows.push(...page[plural]!);
+    cursor = page.next_cursor;
+  }
+  return rows;
 }
 
 interface Content {

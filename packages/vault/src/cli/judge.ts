@@ -2,7 +2,7 @@
 import { parseArgs } from 'node:util';
 import { formatSats, msat } from '@arbstr/shared';
 import { StartError } from '../errors.ts';
-import { createOperatorClient, type OperatorClient } from './client.ts';
+import { createOperatorClient, listAll } from './client.ts';
 
 interface Approval {
   id: string;
@@ -27,7 +27,7 @@ interface Payout {
 
 const LISTS = {
   approvals: {
-    path: '/operator/approvals?limit=100',
+    path: '/operator/approvals',
     none: 'nothing waits',
     line: (row: Approval) =>
       `${row.id}  ${row.status}  ${row.agent_id}  ${sats(row.amount_msat)} sats` +
@@ -35,7 +35,7 @@ const LISTS = {
       `  ${row.type} ${row.destination ?? row.model ?? ''}  (${row.rule}; until ${new Date(row.expires_at).toISOString()})`,
   },
   payouts: {
-    path: '/operator/payouts?limit=100',
+    path: '/operator/payouts',
     none: 'no payouts yet',
     line: (row: Payout) =>
       `${row.payout_id}  ${row.status}  ${row.provider}  ${sats(row.amount_msat)} sats  ${row.payout_destination}`,
@@ -64,7 +64,7 @@ export async function judgeCommand(
     process.stdout.write(values.json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
   };
   if (!judges) {
-    const rows = await listAll(client, what);
+    const rows = await listAll<object>(client, LISTS[what].path, what);
     const lines = rows.map((row) => LISTS[what].line(row as never));
     print({ [what]: rows }, lines.length === 0 ? [LISTS[what].none] : lines);
     return 0;
@@ -81,20 +81,6 @@ export async function judgeCommand(
     `${id} is ${answer.status ?? (action === 'approve' ? 'approved' : 'denied')}${paid}`,
   ]);
   return 0;
-}
-
-async function listAll(client: OperatorClient, what: What): Promise<object[]> {
-  const rows: object[] = [];
-  for (let cursor: string | null = ''; cursor !== null; ) {
-    const query: string = cursor === '' ? '' : `&cursor=${cursor}`;
-    const page: Record<What, object[]> & { next_cursor: string | null } = await client.call(
-      'GET',
-      LISTS[what].path + query,
-    );
-    rows.push(...page[what]);
-    cursor = page.next_cursor;
-  }
-  return rows;
 }
 
 function parse(args: readonly string[]) {

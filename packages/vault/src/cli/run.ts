@@ -51,6 +51,10 @@ async function dispatch(
       const { judgeCommand } = await import('./judge.ts');
       return judgeCommand(command, rest, environment);
     }
+    case 'webhooks': {
+      const { webhooksCommand } = await import('./webhooks.ts');
+      return webhooksCommand(rest, environment);
+    }
     case 'recovery': {
       const { recoveryCommand } = await import('./backup.ts');
       return recoveryCommand(rest, environment);

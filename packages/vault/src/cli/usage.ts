@@ -1,11 +1,14 @@
 export const AGENTS_USAGE = `  agents create NAME [LIMITS]
   agents list
   agents policy ID [LIMITS]   change the named ones; none lifts one
+  agents policy versions ID   what it was, newest first
   agents rotate-token ID [--scopes spend,read] [--expires-in-secs N] [--overlap-secs N|none]
   agents disable ID [--sweep] take what it has available, too
   deposit ID MSAT             credit an agent (also: agents deposit)
   approvals [approve|deny ID [--reason WHY]]   what waits for you, and your word on it
   payouts [approve|deny ID]                    to sellers
+  webhooks [list] [--state S]                  S: undelivered (default), dead, pending, delivered, all
+  webhooks replay ID… | --dead                 deliver these, or all dead letters, again
 
   LIMITS: --max-transaction-msat N  --daily-limit-msat N  --max-fee-msat N
           --approval-timeout-ms N  --alert-floor-msat N  --alert-cooldown-ms N

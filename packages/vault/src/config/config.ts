@@ -6,21 +6,37 @@ import { StartError } from '../errors.ts';
 import { NOT_YET_SUPPORTED, VARIABLES, type Variable } from './variables.ts';
 
 const SECRET_CHARS_MIN = 32;
+/** Of the key that signs webhooks: receivers have rules of their own for theirs. */
+const WEBHOOK_SECRET_CHARS_MIN = 16;
+const URL_CHARS_MAX = 2_000;
 const MAKE_A_SECRET =
   'make one with: node -e "console.log(crypto.randomBytes(32).toString(\'base64url\'))"';
 /** What example files say where a secret belongs. */
 const PLACEHOLDER = /change[-_ ]?me|replace/i;
 
-const secret = z
+const secretOf = (charsMin: number) =>
+  z
+    .string()
+    .min(charsMin, { error: `needs at least ${charsMin} characters; ${MAKE_A_SECRET}` })
+    .refine((value) => !PLACEHOLDER.test(value), {
+      error: `is still the example's placeholder; ${MAKE_A_SECRET}`,
+    })
+    // A header value cannot carry anything else.
+    .regex(/^[\x21-\x7e]*$/, {
+      error: `may hold printable ASCII without spaces; ${MAKE_A_SECRET}`,
+    });
+const secret = secretOf(SECRET_CHARS_MIN);
+
+/** The operator's own receiver: http and private addresses are fine. */
+const webhookUrl = z
   .string()
-  .min(SECRET_CHARS_MIN, {
-    error: `needs at least ${SECRET_CHARS_MIN} characters; ${MAKE_A_SECRET}`,
+  .max(URL_CHARS_MAX, { error: `may have at most ${URL_CHARS_MAX} characters` })
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ''), {
+    error: 'must be an http or https URL',
   })
-  .refine((value) => !PLACEHOLDER.test(value), {
-    error: `is still the example's placeholder; ${MAKE_A_SECRET}`,
-  })
-  // A header value cannot carry anything else.
-  .regex(/^[\x21-\x7e]*$/, { error: `may hold printable ASCII without spaces; ${MAKE_A_SECRET}` });
+  .refine((text) => !URL.parse(text)?.username && !URL.parse(text)?.password, {
+    error: 'may not hold a user or password; the signature says that it was us',
+  });
 
 const environmentSchema = z.object({
   VAULT_ADMIN_TOKEN: z.string({ error: `is not set; ${MAKE_A_SECRET}` }).pipe(secret),
@@ -58,6 +74,8 @@ const environmentSchema = z.object({
       error: 'lightning, cashu and auto are not supported yet: use simulated',
     }),
   SIMULATED_WALLET_SCRIPT: z.string().optional(),
+  OPERATOR_WEBHOOK_URL: webhookUrl.optional(),
+  OPERATOR_WEBHOOK_SECRET: secretOf(WEBHOOK_SECRET_CHARS_MIN).optional(),
 });
 
 export interface DatabaseConfig {
@@ -78,6 +96,14 @@ export interface VaultConfig extends DatabaseConfig {
   readonly payoutDailyCapMsat: Msat;
   /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
   readonly simulatedWalletScript: string | null;
+  /** Where the operator is told what happens; null = nowhere. */
+  readonly webhook: WebhookConfig | null;
+}
+
+export interface WebhookConfig {
+  readonly url: string;
+  /** Signs what is sent (HMAC-SHA256). */
+  readonly secret: string;
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -97,7 +123,17 @@ export function loadConfig(environment: Environment): VaultConfig {
     agentRateLimitRps: parsed.AGENT_RATE_LIMIT_RPS,
     payoutDailyCapMsat: parsed.PAYOUT_DAILY_CAP_MSAT,
     simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
+    webhook: webhookOf(parsed.OPERATOR_WEBHOOK_URL, parsed.OPERATOR_WEBHOOK_SECRET),
   });
+}
+
+/** Never unsigned: a receiver could not tell our word from anybody's. */
+function webhookOf(url: string | undefined, key: string | undefined): WebhookConfig | null {
+  if (url === undefined) return null;
+  if (key !== undefined) return { url, secret: key };
+  throw new StartError(
+    `OPERATOR_WEBHOOK_URL is set, but OPERATOR_WEBHOOK_SECRET is not; ${MAKE_A_SECRET}`,
+  );
 }
 
 /** What commands on the database file need, without the service's secrets. */

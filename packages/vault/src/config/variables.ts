@@ -13,6 +13,8 @@ export const VARIABLES = [
   'WALLET_BACKEND',
   'PAYOUT_DAILY_CAP_MSAT',
   'SIMULATED_WALLET_SCRIPT',
+  'OPERATOR_WEBHOOK_URL',
+  'OPERATOR_WEBHOOK_SECRET',
 ] as const;
 export type Variable = (typeof VARIABLES)[number];
 
@@ -29,6 +31,4 @@ export const NOT_YET_SUPPORTED: Readonly<Record<string, string>> = {
   CASHU_MINT_URL: 'the Cashu rail',
   CASHU_SEED_PATH: 'the Cashu rail',
   CASHU_THRESHOLD_MSAT: 'the Cashu rail',
-  OPERATOR_WEBHOOK_URL: 'webhooks',
-  OPERATOR_WEBHOOK_SECRET: 'webhooks',
 };

@@ -8,6 +8,9 @@ import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
 import type { DepositWatcher } from '../deposit/watcher.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
+import type { Courier } from '../notify/courier.ts';
+import type { OutboxQueries } from '../notify/outbox-queries.ts';
+import type { Watch } from '../notify/watch.ts';
 import type { PaymentQueries } from '../payment/payment-queries.ts';
 import type { PaymentRunner } from '../payment/runner.ts';
 import type { PayoutQueries } from '../payout/payout-queries.ts';
@@ -36,6 +39,10 @@ export interface VaultParts {
   readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
   readonly payments: PaymentQueries;
   readonly runner: PaymentRunner;
+  readonly outbox: OutboxQueries;
+  /** Null where no webhook is configured. */
+  readonly courier: Pick<Courier, 'tries'> | null;
+  readonly watch: Pick<Watch, 'unreachable'>;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;

@@ -18,6 +18,7 @@ import { payoutRoutes } from './routes/payouts.ts';
 import { recoveryRoutes } from './routes/recovery.ts';
 import { reservationRoutes } from './routes/reservations.ts';
 import { simulatedDepositRoutes } from './routes/simulated.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 import { refuseTheUnknown } from './strict.ts';
 
 /** Every route, each group with its own authentication. */
@@ -33,6 +34,7 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorTokenRoutes, parts);
   await app.register(operatorApprovalRoutes, parts);
   await app.register(operatorWithdrawalRoutes, parts);
+  await app.register(webhookRoutes, parts);
   await app.register(recoveryRoutes, parts);
   await app.register(operatorBooksRoutes, parts);
   await app.register(agentRoutes, parts);

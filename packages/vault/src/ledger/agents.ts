@@ -1,5 +1,6 @@
-import { msat } from '@arbstr/shared';
+import { type Msat, msat } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
+import type { EventDraft } from '../notify/outbox.ts';
 import { policyFields } from '../policy/policy-fields.ts';
 import { mergedLimits, type PolicyVersion } from '../policy/spend-policy.ts';
 import { canCredit, canDebit } from './account.ts';
@@ -126,6 +127,7 @@ export function credit(view: LedgerView, command: Credit): Decision<Credited> {
     outcome: answer,
     effects: [
       ...transfer('credit', rail, agent.available.id, amount, command.transactionId),
+      { effect: 'notify', draft: credited(agent.no, command, balance) },
       {
         effect: 'audit',
         chain: agent.no,
@@ -140,6 +142,23 @@ export function credit(view: LedgerView, command: Credit): Decision<Credited> {
     ],
   };
 }
+
+const credited = (
+  agentNo: number,
+  { transactionId, amount, correlationId }: Credit,
+  balance: Msat,
+): EventDraft => ({
+  event: 'deposit_settled',
+  agentNo,
+  fields: {
+    deposit_id: null,
+    transaction_id: transactionId,
+    type: 'credit',
+    amount_msat: amount,
+    balance_msat: balance,
+    correlation_id: correlationId,
+  },
+});
 
 function policyEffects(agentNo: number, policy: PolicyVersion, correlationId: string): Effect[] {
   return [

@@ -4,6 +4,7 @@
  */
 import type { AgentScope, Msat } from '@arbstr/shared';
 import type { EcashSource, InvoiceSource } from '../deposit/deposit.ts';
+import type { Alert, EventDraft, WebhookState } from '../notify/outbox.ts';
 import type { Destination, PaymentKind } from '../payment/payment.ts';
 import type { PolicyChange } from '../policy/spend-policy.ts';
 import type { Usage } from '../reservation/reservation.ts';
@@ -302,6 +303,45 @@ export interface ForgetAnswers {
   readonly answersMax: number;
 }
 
+/** What became of one try to deliver an event. */
+export interface MarkWebhook {
+  readonly kind: 'mark_webhook';
+  readonly eventId: string;
+  /** Before this one. */
+  readonly tries: number;
+  readonly result:
+    | { readonly delivered: true }
+    /** `waitMs`: until the next try, if there is one. */
+    | { readonly delivered: false; readonly reason: string; readonly waitMs: number };
+}
+
+export interface ReplayWebhook extends AskedCommand {
+  readonly kind: 'replay_webhook';
+  readonly eventId: string;
+}
+
+/** Removes what was kept long enough, and what is too much. */
+export interface SweepOutbox {
+  readonly kind: 'sweep_outbox';
+  readonly excess: Readonly<Record<WebhookState, number>>;
+}
+
+export interface BeginEpisode {
+  readonly kind: 'begin_episode';
+  readonly alert: Alert;
+  readonly subject: string;
+  readonly reason: string;
+  readonly draft: EventDraft;
+}
+
+export interface EndEpisode {
+  readonly kind: 'end_episode';
+  readonly alert: Alert;
+  readonly subject: string;
+  /** Null: nobody needs to be told. */
+  readonly draft: EventDraft | null;
+}
+
 /** Ends the recovery mode of a restored ledger: the operator has looked at what happened since. */
 export interface FinishRecovery extends AskedCommand {
   readonly kind: 'finish_recovery';
@@ -335,6 +375,11 @@ export type Command =
   | Deny
   | TimeOutApprovals
   | ThawRail
+  | MarkWebhook
+  | ReplayWebhook
+  | SweepOutbox
+  | BeginEpisode
+  | EndEpisode
   | Reserve
   | Settle
   | Release

@@ -3,7 +3,6 @@
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
 import { createAgent, credit, setPolicy } from './agents.ts';
-import { withBalanceAlerts } from './alert.ts';
 import { approve, deny, timeOutApprovals } from './approve.ts';
 import type { Command } from './command.ts';
 import {
@@ -30,6 +29,7 @@ import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
 import type { LedgerView } from './view.ts';
+import { beginEpisode, endEpisode, markWebhook, replayWebhook, sweepOutbox } from './webhooks.ts';
 import { withdrawRevenue } from './withdraw-revenue.ts';
 
 export function decide(
@@ -69,7 +69,7 @@ function decideNew(
     case 'forget_answers':
       return forgetAnswers(view, command, now);
     case 'pay':
-      return withBalanceAlerts(view, pay(view, command, now), now);
+      return pay(view, command, now);
     case 'withdraw_revenue':
       return withdrawRevenue(view, command, now);
     case 'send_payment':
@@ -86,6 +86,16 @@ function decideNew(
       return timeOutApprovals(view, command, now);
     case 'thaw_rail':
       return thawRail(view, command);
+    case 'mark_webhook':
+      return markWebhook(view, command, now);
+    case 'replay_webhook':
+      return replayWebhook(view, command, now);
+    case 'sweep_outbox':
+      return sweepOutbox(command, now);
+    case 'begin_episode':
+      return beginEpisode(view, command, now);
+    case 'end_episode':
+      return endEpisode(view, command);
     case 'create_agent':
       return createAgent(view, command, now);
     case 'disable_agent':
@@ -99,7 +109,7 @@ function decideNew(
     case 'credit':
       return credit(view, command);
     case 'debit':
-      return withBalanceAlerts(view, debit(view, command), now);
+      return debit(view, command, now);
     case 'open_deposit':
       return openDeposit(view, command, now);
     case 'credit_receipt':

@@ -7,6 +7,7 @@ import type { Grant } from '../approval/grant.ts';
 import type { AuditAction, AuditFacts } from '../audit/action.ts';
 import type { Deposit, DepositState, PendingDeposit } from '../deposit/deposit.ts';
 import type { Refusal } from '../errors.ts';
+import type { Alert, Episode, EventDraft, Webhook, WebhookState } from '../notify/outbox.ts';
 import type { Payment, PaymentState } from '../payment/payment.ts';
 import type { Payout, PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
@@ -225,7 +226,41 @@ export interface BalanceAlert {
   readonly effect: 'balance_alert';
   readonly agentNo: number;
   readonly at: number;
+  readonly balance: number;
+  readonly floor: number;
 }
+
+/** Tells the operator of what no other effect says. */
+export interface Notify {
+  readonly effect: 'notify';
+  readonly draft: EventDraft;
+}
+
+export interface ChangeWebhook {
+  readonly effect: 'change_webhook';
+  readonly webhook: Webhook;
+}
+
+export interface SweepOutboxRows {
+  readonly effect: 'sweep_outbox';
+  /** Rows of each state that are too many. */
+  readonly excess: Readonly<Record<WebhookState, number>>;
+  readonly deliveredBefore: number;
+  readonly deadBefore: number;
+}
+
+export interface BeginEpisodeRow {
+  readonly effect: 'begin_episode';
+  readonly episode: Episode;
+}
+
+export interface EndEpisodeRow {
+  readonly effect: 'end_episode';
+  readonly alert: Alert;
+  readonly subject: string;
+}
+
+export type OutboxEffect = ChangeWebhook | SweepOutboxRows | BeginEpisodeRow | EndEpisodeRow;
 
 export interface RememberAnswer {
   readonly effect: 'remember_answer';
@@ -282,6 +317,8 @@ export type Effect =
   | PaymentEffect
   | Spend
   | BalanceAlert
+  | Notify
+  | OutboxEffect
   | RememberAnswer
   | ForgetAnswers
   | BeginRecovery

@@ -12,8 +12,17 @@ export interface OpenLedger {
   readonly epoch: string;
 }
 
-/** @param newEpoch used only where the database is new */
-export function openLedger(db: Database, seal: Seal, newEpoch: string, nowMs: number): OpenLedger {
+/**
+ * @param newEpoch used only where the database is new
+ * @param tells whether there is somebody to write outbox rows for
+ */
+export function openLedger(
+  db: Database,
+  seal: Seal,
+  newEpoch: string,
+  nowMs: number,
+  tells = false,
+): OpenLedger {
   const sql = prepareStatements(db);
   if (!sql.selectMeta.get(META_EPOCH)) beginLedger(db, sql, seal, newEpoch, nowMs);
   const epoch = sql.selectMeta.get(META_EPOCH)!.value;
@@ -25,7 +34,7 @@ export function openLedger(db: Database, seal: Seal, newEpoch: string, nowMs: nu
         : 'this ledger was begun with another AUDIT_KEY: set that one',
     );
   }
-  return { store: new LedgerStore(db, seal, epoch), epoch };
+  return { store: new LedgerStore(db, seal, epoch, tells), epoch };
 }
 
 function beginLedger(

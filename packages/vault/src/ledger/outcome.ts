@@ -2,6 +2,7 @@
 import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
 import type { ResolvedApproval } from '../approval/approval.ts';
 import type { Refusal } from '../errors.ts';
+import type { WebhookState } from '../notify/outbox.ts';
 import type { EndedPayment, InFlightPayment, PaymentState } from '../payment/payment.ts';
 import type { PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
@@ -175,6 +176,20 @@ export interface RailThawed {
   rail: string;
 }
 
+export interface WebhookMarked {
+  eventId: string;
+  /** What it is now; null where there is no such row any more. */
+  webhook: WebhookState | null;
+}
+
+export interface OutboxSwept {
+  swept: true;
+}
+
+export interface EpisodeChanged {
+  changed: boolean;
+}
+
 export interface OutcomeByKind {
   pay: PaymentAccepted;
   withdraw_revenue: PaymentAccepted;
@@ -185,6 +200,11 @@ export interface OutcomeByKind {
   deny: ApprovalResolved;
   time_out_approvals: ApprovalsTimedOut;
   thaw_rail: RailThawed;
+  mark_webhook: WebhookMarked;
+  replay_webhook: WebhookMarked;
+  sweep_outbox: OutboxSwept;
+  begin_episode: EpisodeChanged;
+  end_episode: EpisodeChanged;
   create_agent: AgentCreated;
   disable_agent: AgentDisabled;
   issue_token: TokenIssued;

@@ -15,6 +15,7 @@ import {
   type RequestedPayment,
   type SucceededPayment,
 } from '../payment/payment.ts';
+import { balanceAlert } from './alert.ts';
 import type { EndPayment, SeePayment, SendPayment } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentEnded, PaymentSeen, PaymentSent } from './outcome.ts';
@@ -161,6 +162,7 @@ function succeed(
         balance: agent.available.balance + refunded,
       },
     },
+    ...balanceAlert(view, agent, msat(agent.available.balance + refunded), now),
     ...(excess > 0 ? freeze(payment, excess, now) : []),
   ];
   return { outcome: ended('succeeded', excess), effects };
@@ -265,6 +267,7 @@ export function moveInside(
         balance,
       },
     },
+    ...balanceAlert(view, payer, msat(balance), now),
     ...transfer('payment', transit, payee.available.id, amount, id),
     {
       effect: 'audit',

@@ -66,6 +66,13 @@ export function waitsForRecovery(view: LedgerView, command: Command): boolean {
     case 'debit':
     case 'finish_recovery':
       return false;
+    // They tell of the ledger and change no money.
+    case 'mark_webhook':
+    case 'replay_webhook':
+    case 'sweep_outbox':
+    case 'begin_episode':
+    case 'end_episode':
+      return false;
   }
 }
 

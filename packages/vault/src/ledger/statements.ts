@@ -3,6 +3,7 @@ import type { Database } from 'better-sqlite3';
 import type { PolicyRow } from '../policy/policy-fields.ts';
 import { prepareDepositStatements } from './deposit-rows.ts';
 import { prepareGrantStatements } from './grant-rows.ts';
+import { prepareOutboxStatements } from './outbox-rows.ts';
 import { preparePaymentStatements } from './payment-rows.ts';
 import { preparePayoutStatements } from './payout-rows.ts';
 import type { ReservationRow, TokenRow } from './rows.ts';
@@ -27,6 +28,7 @@ export function prepareStatements(db: Database) {
     ...preparePayoutStatements(db),
     ...preparePaymentStatements(db),
     ...prepareGrantStatements(db),
+    ...prepareOutboxStatements(db),
     begin: db.prepare('BEGIN IMMEDIATE'),
     commit: db.prepare('COMMIT'),
     rollback: db.prepare('ROLLBACK'),

@@ -7,6 +7,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import type { Seal } from '../audit/seal.ts';
+import { eventOf } from '../notify/event.ts';
 import { policyRow } from '../policy/policy-fields.ts';
 import type { EndedReservation, StoredReservation } from '../reservation/reservation.ts';
 import { availableName, heldName, payableName, payoutHeldName } from './account.ts';
@@ -16,6 +17,7 @@ import { depositRow } from './deposit-rows.ts';
 import type { Audit, Effect, PutSeller, Spend, Transfer } from './effect.ts';
 import { applyGrantEffect } from './grant-rows.ts';
 import { type LedgerMode, META_EPOCH, META_MODE } from './meta.ts';
+import { applyOutboxEffect, insertEvent } from './outbox-rows.ts';
 import { applyPaymentEffect } from './payment-store.ts';
 import { payoutRow, type SellerRow } from './payout-rows.ts';
 import { minuteOf, type SpendBucket, slotOf } from './spend-window.ts';
@@ -28,6 +30,8 @@ export class LedgerStore {
   readonly #db: Database;
   readonly #sql: Statements;
   readonly #seal: Seal;
+  /** Somebody is told what happens. */
+  readonly #tells: boolean;
   readonly #cache: LedgerCache;
 
   readonly #dirtyAccounts = new Set<CachedAccount>();
@@ -42,8 +46,10 @@ export class LedgerStore {
   /** False after a batch that was not committed. */
   #loaded = false;
 
-  constructor(db: Database, seal: Seal, epoch: string) {
+  /** @param tells whether events go to the outbox: nothing is written where nobody reads it */
+  constructor(db: Database, seal: Seal, epoch: string, tells: boolean) {
     this.#db = db;
+    this.#tells = tells;
     this.#sql = prepareStatements(db);
     this.#seal = seal;
     this.#cache = new LedgerCache(this.#sql);
@@ -133,15 +139,18 @@ export class LedgerStore {
         sql.insertDeposit.run(depositRow(effect.deposit));
         return;
       case 'change_deposit':
+        this.#tell(effect, now);
         changedOne(sql.changeDeposit.run({ ...depositRow(effect.deposit), from: effect.from }));
         return;
       case 'put_seller':
         this.#putSeller(effect);
         return;
       case 'insert_payout':
+        this.#tell(effect, now);
         sql.insertPayout.run(payoutRow(effect.payout));
         return;
       case 'change_payout':
+        this.#tell(effect, now);
         changedOne(sql.changePayout.run({ ...payoutRow(effect.payout), from: effect.from }));
         return;
       case 'spend':
@@ -175,6 +184,7 @@ export class LedgerStore {
         this.#cache.agent(effect.agentNo).disabledAt = effect.at;
         return;
       case 'balance_alert':
+        this.#tell(effect, now);
         sql.upsertAlert.run(effect.agentNo, effect.at);
         return;
       case 'remember_answer': {
@@ -193,7 +203,17 @@ export class LedgerStore {
       case 'insert_approval':
       case 'resolve_approval':
       case 'set_rail':
+        this.#tell(effect, now);
         applyPaymentEffect(sql, effect);
+        return;
+      case 'notify':
+        this.#tell(effect, now);
+        return;
+      case 'change_webhook':
+      case 'sweep_outbox':
+      case 'begin_episode':
+      case 'end_episode':
+        applyOutboxEffect(sql, effect, now);
         return;
       case 'begin_recovery':
         sql.upsertMeta.run(META_EPOCH, effect.epoch);
@@ -207,6 +227,13 @@ export class LedgerStore {
       case 'beat':
         return;
     }
+  }
+
+  /** Before the effect is applied; never reached by a hold or a bill of inference. */
+  #tell(effect: Effect, now: number): void {
+    if (!this.#tells) return;
+    const draft = eventOf(effect, this.view);
+    if (draft !== null) insertEvent(this.#sql, this.view, draft, now);
   }
 
   #putSeller({ seller, isNew, at }: PutSeller): void {

@@ -6,6 +6,7 @@ import { SHARED_ACCOUNTS } from './account.ts';
 import type { LedgerCache } from './cache.ts';
 import { type DepositRow, depositOf } from './deposit-rows.ts';
 import { grantOf } from './grant-rows.ts';
+import { webhookOf } from './outbox-rows.ts';
 import { approvalOf, paymentOf } from './payment-rows.ts';
 import { railOf } from './payment-store.ts';
 import { payoutOf } from './payout-rows.ts';
@@ -102,6 +103,11 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       const row = sql.selectRail.get(name);
       return row && railOf(row);
     },
+    webhook: (eventId) => {
+      const row = sql.selectWebhook.get(eventId);
+      return row && webhookOf(row);
+    },
+    episode: (alert, subject) => sql.selectEpisode.get(alert, subject),
     rememberedAnswer: (key) => sql.selectAnswer.get(key),
     answersBefore: (ms, max) => sql.countOldAnswers.get(ms, max)!.n,
     rememberedAnswers: (principal) => cache.answers(principal),

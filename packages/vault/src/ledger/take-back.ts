@@ -3,6 +3,7 @@ import { type Msat, msat } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
 import { canCredit } from './account.ts';
 import { noSuchAgent } from './agents.ts';
+import { balanceAlert } from './alert.ts';
 import type { Debit, DisableAgent } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { AgentDisabled, Debited } from './outcome.ts';
@@ -10,7 +11,7 @@ import { insufficientBalance } from './reserve.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
 /** available → operator:equity. Never of what is held: that is promised to somebody. */
-export function debit(view: LedgerView, command: Debit): Decision<Debited> {
+export function debit(view: LedgerView, command: Debit, now: number): Decision<Debited> {
   const agent = view.agentById(command.agentId);
   if (agent === undefined) return no(noSuchAgent());
   const { amount, transactionId } = command;
@@ -33,6 +34,7 @@ export function debit(view: LedgerView, command: Debit): Decision<Debited> {
           reason: command.reason,
         },
       },
+      ...balanceAlert(view, agent, balance, now),
     ],
   };
 }

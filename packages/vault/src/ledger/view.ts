@@ -8,6 +8,7 @@ import type {
 } from '../approval/approval.ts';
 import type { Grant } from '../approval/grant.ts';
 import type { Deposit } from '../deposit/deposit.ts';
+import type { Alert, Episode, Webhook } from '../notify/outbox.ts';
 import type { Payment } from '../payment/payment.ts';
 import type { OpenPayout, Payout, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
@@ -117,6 +118,9 @@ export interface LedgerView {
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueApprovals(nowMs: number, max: number): PendingApproval[];
   rail(name: string): RailState | undefined;
+  webhook(eventId: string): Webhook | undefined;
+  /** One that is not over. */
+  episode(alert: Alert, subject: string): Episode | undefined;
   rememberedAnswer(key: string): RememberedAnswer | undefined;
   /** How many keys were stored before `ms`, counted up to `max`. */
   answersBefore(ms: number, max: number): number;

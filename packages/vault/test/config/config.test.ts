@@ -30,6 +30,7 @@ test('two secrets are enough', () => {
     agentRateLimitRps: 100,
     payoutDailyCapMsat: 1_000_000_000,
     simulatedWalletScript: null,
+    webhook: null,
   });
 });
 
@@ -98,5 +99,32 @@ test('commands on the file need no secrets of the service', () => {
   expect(loadDatabaseConfig({ DATABASE_PATH: 'x.db' })).toEqual({
     databasePath: 'x.db',
     auditKey: null,
+  });
+});
+
+describe('the webhook', () => {
+  const URL = 'http://10.0.0.7:9000/hooks?k=1';
+  const SECRET = 's'.repeat(16);
+
+  test('has a URL, http and private as it may be, and a secret, also from a file', () => {
+    const file = fileWith(`${SECRET}\n`);
+    const hook = { OPERATOR_WEBHOOK_URL: URL, OPERATOR_WEBHOOK_SECRET_FILE: file };
+    expect(loadConfig({ ...GOOD, ...hook }).webhook).toEqual({ url: URL, secret: SECRET });
+  });
+
+  test('is none where there is a secret only', () => {
+    expect(loadConfig({ ...GOOD, OPERATOR_WEBHOOK_SECRET: SECRET }).webhook).toBe(null);
+  });
+
+  test.each([
+    ['without a secret', URL, undefined, 'OPERATOR_WEBHOOK_SECRET is not'],
+    ['with a short one', URL, 's'.repeat(15), 'OPERATOR_WEBHOOK_SECRET needs at least 16'],
+    ['with the placeholder', URL, 'change-me-change-me', 'placeholder'],
+    ['that is no URL', 'hooks', SECRET, 'OPERATOR_WEBHOOK_URL must be an http or https URL'],
+    ['of another scheme', 'file:///etc/passwd', SECRET, 'must be an http or https URL'],
+    ['with a password', 'https://a:b@hooks.example', SECRET, 'may not hold a user or password'],
+  ])('%s is refused', (_what, url, secret, message) => {
+    const hook = { OPERATOR_WEBHOOK_URL: url, OPERATOR_WEBHOOK_SECRET: secret };
+    expect(() => loadConfig({ ...GOOD, ...hook })).toThrow(message);
   });
 });

@@ -9,9 +9,10 @@ import { pino } from 'pino';
 import { createSeal } from '../../src/audit/seal.ts';
 import type { Report } from '../../src/audit/verify/report.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
-import type { VaultConfig } from '../../src/config/config.ts';
+import type { VaultConfig, WebhookConfig } from '../../src/config/config.ts';
 import { openReader } from '../../src/db/open.ts';
 import type { Logs } from '../../src/log.ts';
+import type { PostTiming } from '../../src/notify/post.ts';
 import type { PaymentTiming } from '../../src/payment/runner.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
 
@@ -66,6 +67,8 @@ export interface TestVaultOptions {
   /** Faults of the simulated wallet; see `wallet/simulated/fault.ts`. */
   readonly walletScript?: string;
   readonly paymentTiming?: PaymentTiming;
+  readonly webhook?: WebhookConfig;
+  readonly postTiming?: PostTiming;
 }
 
 const silent = pino({ level: 'silent' });
@@ -86,6 +89,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     agentRateLimitRps: options.agentRateLimitRps ?? 100,
     payoutDailyCapMsat: msat(options.payoutDailyCapMsat ?? 1_000_000_000),
     simulatedWalletScript: options.walletScript ?? null,
+    webhook: options.webhook ?? null,
   };
   const vault = await createVault(config, {
     clock,
@@ -93,6 +97,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     ...(options.logs ?? { log: silent, requestLog: silent }),
     exit: (code) => exits.push(code),
     ...(options.paymentTiming === undefined ? {} : { paymentTiming: options.paymentTiming }),
+    ...(options.postTiming === undefined ? {} : { postTiming: options.postTiming }),
   });
   if (options.start !== false) await vault.keeper.tick();
   const newId = createIdSource(clock.now, randomBytes);

@@ -21,6 +21,14 @@ const healthAnswer = z.object({
     reason: z.string().nullable(),
     last_commit_at: z.int(),
   }),
+  /** Null where no webhook is configured. */
+  webhooks: z
+    .object({
+      pending: z.int(),
+      oldest_pending_ms: z.int().nullable(),
+      dead_letters: z.int(),
+    })
+    .nullable(),
   queue: z.object({ depth: z.int(), max: z.int() }),
   timestamp: z.int(),
 });
@@ -30,14 +38,27 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, wallet, agents, payments, runner, time, epoch } = parts;
+  const { engine, wallet, agents, payments, runner, outbox, courier, watch, time, epoch } = parts;
 
   function railState() {
     const frozen = payments.frozenRails().find(({ name }) => name === wallet.rail);
     if (frozen?.reason) return { status: 'degraded' as const, reason: `frozen: ${frozen.reason}` };
+    if (watch.unreachable !== null) {
+      return { status: 'degraded' as const, reason: `unreachable: ${watch.unreachable}` };
+    }
     const stuck = runner.stuck.size;
     if (stuck === 0) return { status: 'ok' as const };
     return { status: 'degraded' as const, reason: `${stuck} payments are stuck; see the log` };
+  }
+
+  function webhookState() {
+    if (courier === null) return null;
+    const { pending, dead, oldestPendingAt } = outbox.counts();
+    return {
+      pending,
+      oldest_pending_ms: oldestPendingAt === null ? null : time.now() - oldestPendingAt,
+      dead_letters: dead,
+    };
   }
 
   app.get(
@@ -65,6 +86,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
           reason: writable ? readFailure : storage.reason,
           last_commit_at: engine.ledgerMs,
         },
+        webhooks: readFailure === null ? webhookState() : null,
         queue: { depth: engine.queueDepth, max: QUEUE_MAX },
         timestamp: time.now(),
       });

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { isRefusal } from '../../errors.ts';
+import { ALERTS } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import type { VaultParts } from '../parts.ts';
@@ -10,7 +11,7 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, config, engine, runner } = parts;
+  const { books, config, courier, engine, outbox, runner, time } = parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -57,6 +58,45 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
       this.reset();
       if (isRefusal(sums)) return;
       for (const [account, amount] of Object.entries(sums)) this.set({ account }, amount);
+    },
+  });
+  new Gauge({
+    name: 'arbstr_vault_webhooks',
+    help: 'Events that were not delivered: pending (tried again) and dead (given up)',
+    labelNames: ['state'],
+    registers,
+    collect() {
+      const { pending, dead } = outbox.counts();
+      this.set({ state: 'pending' }, pending);
+      this.set({ state: 'dead' }, dead);
+    },
+  });
+  gauge(
+    'arbstr_vault_webhook_oldest_pending_seconds',
+    'Age of the oldest event that waits; 0 where none does',
+    () => (time.now() - (outbox.counts().oldestPendingAt ?? time.now())) / 1000,
+  );
+  new Counter({
+    name: 'arbstr_vault_webhook_tries_total',
+    help: 'Tries to deliver an event, since the start',
+    labelNames: ['result'],
+    registers,
+    collect() {
+      this.reset();
+      for (const [result, count] of Object.entries(courier?.tries ?? {})) {
+        this.inc({ result }, count);
+      }
+    },
+  });
+  new Gauge({
+    name: 'arbstr_vault_alerts',
+    help: 'Alerts that are not over',
+    labelNames: ['alert'],
+    registers,
+    collect() {
+      this.reset();
+      for (const alert of ALERTS) this.set({ alert }, 0);
+      for (const { alert } of outbox.episodes()) this.inc({ alert });
     },
   });
   const requests = new Counter({

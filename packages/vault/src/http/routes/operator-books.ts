@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Sums } from '../../audit/books-queries.ts';
 import { type Verdict, verifyInWorker } from '../../audit/verify/in-worker.ts';
 import { isRefusal, refuse } from '../../errors.ts';
+import { ALERTS } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
@@ -46,7 +47,7 @@ const amountsOf = (sums: Sums): z.output<typeof amounts> => ({
 });
 
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { auditRows, books, config, engine, wallet, runner, payments, time } = parts;
+  const { auditRows, books, config, engine, wallet, runner, payments, outbox, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
   let verifying: Promise<Verdict> | null = null;
 
@@ -71,6 +72,20 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
               }),
               stuck_payments: z.array(z.string()),
               frozen_rails: z.array(z.object({ rail: z.string(), reason: z.string().nullable() })),
+              webhooks: z.object({
+                pending: z.int(),
+                dead_letters: z.int(),
+                oldest_pending_at: z.int().nullable(),
+              }),
+              /** Not over yet. */
+              alerts: z.array(
+                z.object({
+                  alert: z.enum(ALERTS),
+                  subject: z.string(),
+                  reason: z.string(),
+                  since: z.int(),
+                }),
+              ),
               mode: z.enum(['normal', 'recovery']),
               ledger: z.object({ writable: z.boolean(), queue: z.int() }),
               timestamp: z.int(),
@@ -84,6 +99,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
         if (isRefusal(counts)) return sendRefusal(reply, counts);
         if (isRefusal(sums)) return sendRefusal(reply, sums);
         const { agents, disabled, ...open } = counts;
+        const { pending, dead, oldestPendingAt } = outbox.counts();
         return reply.send({
           amounts: amountsOf(sums),
           agents: { total: agents, disabled },
@@ -92,6 +108,8 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
           frozen_rails: payments
             .frozenRails()
             .map(({ name, reason }) => ({ rail: name, reason: reason ?? null })),
+          webhooks: { pending, dead_letters: dead, oldest_pending_at: oldestPendingAt },
+          alerts: outbox.episodes(),
           mode: engine.recovering ? ('recovery' as const) : ('normal' as const),
           ledger: { writable: engine.storage.state === 'ok', queue: engine.queueDepth },
           timestamp: time.now(),

@@ -1,0 +1,71 @@
+/** What has been on its way for longer than it should. */
+import type { Database } from 'better-sqlite3';
+
+const HOUR_MS = 60 * 60 * 1_000;
+
+/**
+ * A payee may hold a payment back for hours, and a mint may be down; nobody loses money by that, but
+ * somebody should know. What waits for the operator may wait a day.
+ */
+export const STUCK_AFTER_MS = {
+  payment: HOUR_MS,
+  payout: HOUR_MS,
+  deposit: HOUR_MS,
+  approval: 24 * HOUR_MS,
+  waiting_payout: 24 * HOUR_MS,
+} as const;
+export type StuckKind = keyof typeof STUCK_AFTER_MS;
+
+/** Of each kind, the oldest: who has a hundred of them has one problem, and knows of it. */
+const ITEMS_MAX = 100;
+
+export interface StuckItem {
+  readonly kind: StuckKind;
+  readonly id: string;
+  /** 0: of no agent. */
+  readonly agentNo: number;
+  readonly amount: number;
+  readonly since: number;
+}
+
+export type StuckQueries = ReturnType<typeof createStuckQueries>;
+
+export function createStuckQueries(db: Database) {
+  // Each by the partial index of what is open, so that a long history costs nothing.
+  const items = (columns: string, open: string, oldestFirst: string) =>
+    db.prepare<[number, number], Omit<StuckItem, 'kind'>>(
+      `SELECT id, ${columns}, amount, created_at AS since FROM ${open} AND created_at <= ?
+       ORDER BY ${oldestFirst} LIMIT ?`,
+    );
+  const OPEN_PAYOUTS = "payouts WHERE state IN ('waiting', 'held', 'in_flight')";
+  const byKind: Record<StuckKind, ReturnType<typeof items>> = {
+    payment: items('agent_no AS agentNo', "payments WHERE state IN ('held', 'in_flight')", 'id'),
+    payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state <> 'waiting'`, 'seller'),
+    waiting_payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state = 'waiting'`, 'seller'),
+    deposit: items(
+      'agent_no AS agentNo',
+      "deposits WHERE state = 'pending' AND type = 'cashu_token'",
+      'agent_no',
+    ),
+    approval: items('agent_no AS agentNo', "approvals WHERE status = 'pending'", 'expires_at'),
+  };
+  const payment = db.prepare<[string], Omit<StuckItem, 'kind'>>(
+    `SELECT id, agent_no AS agentNo, amount, created_at AS since FROM payments
+     WHERE id = ? AND state IN ('held', 'in_flight')`,
+  );
+  return {
+    /** On its way for too long at `nowMs`. */
+    items: (nowMs: number): StuckItem[] =>
+      (Object.keys(STUCK_AFTER_MS) as StuckKind[]).flatMap((kind) =>
+        byKind[kind]
+          .all(nowMs - STUCK_AFTER_MS[kind], ITEMS_MAX)
+          .map((item) => ({ kind, ...item })),
+      ),
+    /** Payments that only a human can clear up, however new they are. */
+    payments: (ids: Iterable<string>): StuckItem[] =>
+      [...ids].slice(0, ITEMS_MAX).flatMap((id) => {
+        const found = payment.get(id);
+        return found === undefined ? [] : [{ kind: 'payment' as const, ...found }];
+      }),
+  };
+}
