@@ -63,7 +63,7 @@ const timeQuery = z
 /** Both inclusive. */
 export const rangeQuery = { start_date: timeQuery, end_date: timeQuery } as const;
 
-export const metadataSchema = z
+const metadataSchema = z
   .record(z.string().min(1).max(64), z.string().max(512))
   .refine((metadata) => Object.keys(metadata).length <= METADATA_KEYS_MAX, {
     error: `may have at most ${METADATA_KEYS_MAX} keys`,

@@ -34,7 +34,6 @@ export type TransferKind =
   | 'late_charge'
   | 'loss'
   | 'payment'
-  | 'fee'
   | 'overcharge'
   | 'withdrawal';
 
@@ -295,6 +294,9 @@ export interface Decision<T> {
 }
 
 export const NO_EFFECTS: readonly Effect[] = [];
+
+/** A refusal changes nothing. */
+export const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 /** A movement, or nothing where nothing moves: there are no transfers of zero. */
 export function transfer(
