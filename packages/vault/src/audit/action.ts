@@ -64,5 +64,5 @@ export type LedgerAction =
 
 export type AuditAction = AgentAction | LedgerAction;
 
-/** JSON; keys are chosen where the decision is made and read back by `audit/replay.ts`. */
+/** JSON; keys are chosen where the decision is made and read back by `audit/verify/`. */
 export type AuditFacts = Readonly<Record<string, unknown>>;

@@ -16,8 +16,8 @@ const CLOCK_SKEW_MAX_MS = 600_000;
 const TIMESTAMP_WORDS = 7;
 const SIGNATURE_WORDS = 104;
 /** BOLT 11's defaults where the field is not there. */
-export const DEFAULT_EXPIRY_SECS = 3_600;
-export const DEFAULT_FINAL_CLTV_DELTA = 18;
+const DEFAULT_EXPIRY_SECS = 3_600;
+const DEFAULT_FINAL_CLTV_DELTA = 18;
 /** Blocks, about two weeks: LND locks money for no longer. */
 const CLTV_DELTA_MAX = 2_016;
 /** Later than any date that ECMAScript knows is no time. */

@@ -43,7 +43,7 @@ export interface Invoice {
 }
 
 /** A sentence each; they follow "the invoice". */
-export const INVOICE_PROBLEMS = {
+const INVOICE_PROBLEMS = {
   too_long: 'is longer than any real one',
   not_bech32: 'is not bech32 text',
   mixed_case: 'mixes upper and lower case',

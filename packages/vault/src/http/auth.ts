@@ -8,7 +8,7 @@ import { OPERATOR } from '../ledger/replay-key.ts';
 import type { VaultParts } from './parts.ts';
 
 /** Compares in a time that tells neither the secret nor its length: hashes have one length. */
-export function secretMatcher(secret: string): (given: string) => boolean {
+function secretMatcher(secret: string): (given: string) => boolean {
   const expected = digest('sha256', secret, 'buffer');
   return (given) => timingSafeEqual(digest('sha256', given, 'buffer'), expected);
 }

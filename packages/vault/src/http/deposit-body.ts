@@ -14,15 +14,11 @@ import { VaultError } from '../errors.ts';
 import { decodeToken, type EcashToken, TOKEN_CHARS_MAX } from '../wallet/ecash.ts';
 import type { Receiver } from '../wallet/receiver.ts';
 import { RAILS } from '../wallet/wallet.ts';
-import { timeSchema } from './schemas.ts';
-
-export const depositAmount = msatSchema.refine((msats) => msats > 0, {
-  error: 'must be above zero',
-});
+import { positiveMsat, timeSchema } from './schemas.ts';
 
 export const depositBody = z.strictObject({
   /** By invoice. */
-  amount_msat: depositAmount.optional(),
+  amount_msat: positiveMsat.optional(),
   /** Through which rail the invoice is paid; the simulated wallet has one for both. */
   rail: z.enum(['lightning', 'cashu']).optional(),
   expires_in_secs: z.int().min(EXPIRY_SECS.min).max(EXPIRY_SECS.max).optional(),

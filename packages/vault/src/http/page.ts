@@ -38,6 +38,18 @@ export function decodeCursor(list: string, cursor: string, position: RegExp): st
   return found;
 }
 
+/** A page of what was found with one more than its limit. */
+export function pageOf<T>(
+  list: string,
+  found: readonly T[],
+  limit: number,
+  positionOf: (item: T) => string | number,
+): Page<T> {
+  const items = found.slice(0, limit);
+  const next = found.length > limit ? encodeCursor(list, positionOf(items.at(-1)!)) : null;
+  return { items, next };
+}
+
 export function pageBody<K extends string, T>(plural: K, page: Page<T>) {
   return {
     [plural]: page.items,

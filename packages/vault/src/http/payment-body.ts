@@ -2,8 +2,12 @@
 import { idSchema, msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { APPROVAL_STATUSES, APPROVAL_TYPES, type Approval } from '../approval/approval.ts';
+import { INVOICE_CHARS_MAX } from '../bolt11/decode.ts';
 import { DESTINATION_TYPES, type Payment, type PaymentState } from '../payment/payment.ts';
 import { timeSchema } from './schemas.ts';
+
+/** An invoice is the longest; everything else is shorter. */
+export const destinationSchema = z.string().min(1).max(INVOICE_CHARS_MAX);
 
 export const PAYMENT_STATUSES = ['PENDING_APPROVAL', 'PENDING', 'SETTLED', 'FAILED'] as const;
 

@@ -47,9 +47,23 @@ export function refusals(...codes: VaultErrorCode[]) {
   );
 }
 
+/** Of money that is to move. */
+export const positiveMsat = msatSchema.refine((amount) => amount > 0, {
+  error: 'must be above zero',
+});
+
 export const agentParams = z.object({ id: z.string().max(64) });
 
-export const metadataSchema = z
+/** Unix ms in a query string. */
+const timeQuery = z
+  .string()
+  .regex(/^\d{1,15}$/, { error: 'must be a Unix time in ms' })
+  .transform(Number)
+  .optional();
+/** Both inclusive. */
+export const rangeQuery = { start_date: timeQuery, end_date: timeQuery } as const;
+
+const metadataSchema = z
   .record(z.string().min(1).max(64), z.string().max(512))
   .refine((metadata) => Object.keys(metadata).length <= METADATA_KEYS_MAX, {
     error: `may have at most ${METADATA_KEYS_MAX} keys`,
@@ -124,12 +138,12 @@ export const disableAnswer = z.object({
 });
 
 export const debitBody = z.strictObject({
-  amount_msat: msatSchema.refine((amount) => amount > 0, { error: 'must be above zero' }),
+  amount_msat: positiveMsat,
   reason: z.string().trim().min(1).max(200),
 });
 
 export const depositBody = z.strictObject({
-  amount_msat: msatSchema.refine((amount) => amount > 0, { error: 'must be above zero' }),
+  amount_msat: positiveMsat,
 });
 export const depositAnswer = z.object({
   agent_id: idSchema('agent'),

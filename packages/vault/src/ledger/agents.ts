@@ -5,7 +5,7 @@ import { policyFields } from '../policy/policy-fields.ts';
 import { mergedLimits, type PolicyVersion } from '../policy/spend-policy.ts';
 import { canCredit, canDebit } from './account.ts';
 import type { CreateAgent, Credit, SetPolicy } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, no, transfer } from './effect.ts';
 import type { AgentCreated, Credited, PolicySet } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
 import type { LedgerView } from './view.ts';
@@ -176,7 +176,5 @@ function policyEffects(agentNo: number, policy: PolicyVersion, correlationId: st
     },
   ];
 }
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 export const noSuchAgent = (): Refusal => refuse('not_found', 'no such agent');

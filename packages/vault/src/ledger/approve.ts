@@ -20,7 +20,7 @@ import {
   type RequestedPayment,
 } from '../payment/payment.ts';
 import type { Approve, Deny, TimeOutApprovals } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS } from './effect.ts';
+import { type Decision, type Effect, no } from './effect.ts';
 import type { ApprovalResolved, ApprovalsTimedOut } from './outcome.ts';
 import { giveBack, moveInside } from './payment-end.ts';
 import { agentDisabled } from './reserve.ts';
@@ -189,9 +189,4 @@ const answer = (
   agentId,
   amount: payment.amount,
   paymentState: payment.state,
-});
-
-const no = (refusal: Refusal): Decision<ApprovalResolved> => ({
-  outcome: refusal,
-  effects: NO_EFFECTS,
 });

@@ -35,7 +35,6 @@ export type TransferKind =
   | 'late_charge'
   | 'loss'
   | 'payment'
-  | 'fee'
   | 'overcharge'
   | 'withdrawal';
 
@@ -332,6 +331,9 @@ export interface Decision<T> {
 }
 
 export const NO_EFFECTS: readonly Effect[] = [];
+
+/** A refusal changes nothing. */
+export const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 /** A movement, or nothing where nothing moves: there are no transfers of zero. */
 export function transfer(

@@ -15,12 +15,12 @@ import {
 } from '../policy/spend-policy.ts';
 import type { ExpiredReservation, HeldReservation } from '../reservation/reservation.ts';
 import type { Reserve } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS } from './effect.ts';
+import { type Decision, type Effect, no } from './effect.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
 /** Different models and rules that may wait for a human at once, of one agent. */
-export const PENDING_INFERENCE_MAX = 100;
+const PENDING_INFERENCE_MAX = 100;
 
 /** The grants that this reserve has to take to be within its limits, or why it is not. */
 export function grantsFor(
@@ -140,8 +140,6 @@ export const consumeLateGrants = (
     ]);
 
 const modelOf = ({ requestedModel, model }: Reserve): string => requestedModel ?? model;
-
-const no = (refusal: Refusal): Decision<never> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 function approvalRequired(
   { id, expiresAt }: Pending<InferenceApproval>,

@@ -7,7 +7,7 @@
 import { LEDGER_CHAIN } from '../audit/action.ts';
 import { isRefusal, type Refusal, refuse } from '../errors.ts';
 import type { ForgetAnswers, ReplayKey } from './command.ts';
-import { type Audit, type Decision, type Effect, NO_EFFECTS } from './effect.ts';
+import { type Audit, type Decision, type Effect, NO_EFFECTS, no } from './effect.ts';
 import type { AnswersForgotten } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
@@ -80,8 +80,6 @@ export function forgetAnswers(
     effects: forgotten === 0 ? NO_EFFECTS : [{ effect: 'forget_answers', before, max: forgotten }],
   };
 }
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 const conflict = (): Refusal =>
   refuse(

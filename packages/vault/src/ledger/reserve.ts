@@ -10,7 +10,7 @@ import {
 } from '../reservation/reservation.ts';
 import { canCredit } from './account.ts';
 import type { Reserve } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import { grantsFor, takeGrants } from './grants.ts';
 import { type AgentState, isUsable, type LedgerView } from './view.ts';
 
@@ -145,11 +145,6 @@ function answer(
     ledger_epoch: view.epoch,
   };
 }
-
-const no = (refusal: Refusal): Decision<ReserveAnswer> => ({
-  outcome: refusal,
-  effects: NO_EFFECTS,
-});
 
 export const invalidToken = (): Refusal =>
   refuse('invalid_token', 'unknown, expired or revoked agent token');

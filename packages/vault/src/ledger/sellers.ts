@@ -1,6 +1,6 @@
 /** Sellers: who is paid for what agents were charged, and where. */
 import { type Msat, minMsat, subMsat } from '@arbstr/shared';
-import { type Refusal, refuse } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import {
   type InFlightPayout,
   type OpenPayout,
@@ -10,7 +10,7 @@ import {
 import type { Usage } from '../reservation/reservation.ts';
 import { canCredit } from './account.ts';
 import type { SetSeller } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, no, transfer } from './effect.ts';
 import type { SellerSet } from './outcome.ts';
 import { failPayoutEffects } from './payouts.ts';
 import type { LedgerView } from './view.ts';
@@ -106,5 +106,3 @@ export function chargeEffects(
 
 export const earningFacts = (earning: Earning | null) =>
   earning === null ? {} : { earned: earning.amount, payable_account: earning.accountId };
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });

@@ -12,7 +12,7 @@ import {
 import { canCredit, canDebit } from './account.ts';
 import { balanceAlert } from './alert.ts';
 import type { Settle } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import { consumeGrants, consumeLateGrants } from './grants.ts';
 import { chargeEffects, earningFacts, earningOf } from './sellers.ts';
 import { minuteOf } from './spend-window.ts';
@@ -257,11 +257,6 @@ function answer(bill: SettledReservation | LateReservation): SettleAnswer {
     ...(bill.state === 'settled_late' ? { late: true as const } : {}),
   };
 }
-
-const no = (refusal: Refusal): Decision<SettleAnswer> => ({
-  outcome: refusal,
-  effects: NO_EFFECTS,
-});
 
 const outOfRange = (): Refusal =>
   refuse('invalid_request', 'the amount would take an account out of the exact range', {

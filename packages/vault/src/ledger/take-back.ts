@@ -5,7 +5,7 @@ import { canCredit } from './account.ts';
 import { noSuchAgent } from './agents.ts';
 import { balanceAlert } from './alert.ts';
 import type { Debit, DisableAgent } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, no, transfer } from './effect.ts';
 import type { AgentDisabled, Debited } from './outcome.ts';
 import { insufficientBalance } from './reserve.ts';
 import type { AgentState, LedgerView } from './view.ts';
@@ -107,8 +107,6 @@ function sweepEffects(
     },
   ];
 }
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 const outOfRange = (): Refusal =>
   refuse('invalid_request', 'the amount would take a balance out of the exact range', {

@@ -3,14 +3,14 @@ import type { AgentScope } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
 import { noSuchAgent } from './agents.ts';
 import type { IssueToken, RevokeToken } from './command.ts';
-import { type Decision, type EndToken, NO_EFFECTS } from './effect.ts';
+import { type Decision, type EndToken, NO_EFFECTS, no } from './effect.ts';
 import type { TokenIssued, TokenRevoked } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
 import { isUsable, type LedgerView } from './view.ts';
 
 /** Usable at once, of one agent; a program that rotates in a loop must not fill the table unseen. */
 export const LIVE_TOKENS_MAX = 16;
-export const ALL_SCOPES: readonly AgentScope[] = ['spend', 'read'];
+const ALL_SCOPES: readonly AgentScope[] = ['spend', 'read'];
 
 /** A new token. The older ones end after the overlap, so that nobody is locked out meanwhile. */
 export function issueToken(
@@ -92,8 +92,6 @@ export function revokeToken(
     ],
   };
 }
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 const tooMany = (): Refusal =>
   refuse(

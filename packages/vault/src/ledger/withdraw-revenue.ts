@@ -15,13 +15,13 @@ import { type HeldPayment, holdOf } from '../payment/payment.ts';
 import { feeLimitOf, NO_LIMITS } from '../policy/spend-policy.ts';
 import { canCredit } from './account.ts';
 import type { WithdrawRevenue } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, no, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { repeats, startPayment } from './pay.ts';
 import { railFrozen } from './payment-facts.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
-export const TREASURY_NAME = "operator's treasury";
+const TREASURY_NAME = "operator's treasury";
 
 export function withdrawRevenue(
   view: LedgerView,
@@ -168,8 +168,3 @@ function insufficient(available: number, needed: Msat): Refusal {
     { current_balance_msats: balance, requested_msats: needed },
   );
 }
-
-const no = (refusal: Refusal): Decision<PaymentAccepted> => ({
-  outcome: refusal,
-  effects: NO_EFFECTS,
-});

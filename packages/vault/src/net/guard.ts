@@ -12,7 +12,7 @@ import { isPublicAddress } from './address.ts';
 
 export const ANSWER_BYTES_MAX = 64 * 1_024;
 /** Name, connection, headers and body together. */
-export const TOTAL_MAX_MS = 10_000;
+const TOTAL_MAX_MS = 10_000;
 const URL_CHARS_MAX = 2_000;
 
 export type NetProblem =

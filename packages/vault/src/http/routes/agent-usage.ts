@@ -7,7 +7,7 @@ import type { App } from '../app-type.ts';
 import { agentByUrl } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
 import type { VaultParts } from '../parts.ts';
-import { agentParams, refusals } from '../schemas.ts';
+import { agentParams, rangeQuery, refusals } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
@@ -24,13 +24,6 @@ const usageRow = z.object({
   tokens_in: z.int(),
   tokens_out: z.int(),
 });
-
-const timeQuery = z
-  .string()
-  .regex(/^\d{1,15}$/, { error: 'must be a Unix time in ms' })
-  .transform(Number)
-  .optional();
-const rangeQuery = { start_date: timeQuery, end_date: timeQuery } as const;
 
 export async function agentUsageRoutes(app: App, parts: VaultParts): Promise<void> {
   const { books, history, time } = parts;

@@ -14,19 +14,13 @@ import {
   historyEntry,
   meAnswer,
   pageAnswer,
+  rangeQuery,
   refusals,
 } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
 const SEQUENCE = /^[1-9]\d{0,15}$/;
-
-/** Unix ms in a query string. */
-const timeQuery = z
-  .string()
-  .regex(/^\d{1,15}$/, { error: 'must be a Unix time in ms' })
-  .transform(Number)
-  .optional();
 
 export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
   const { agents, history, time } = parts;
@@ -103,8 +97,7 @@ export async function agentRoutes(app: App, parts: VaultParts): Promise<void> {
           action_type: z
             .enum(AUDIT_ACTIONS, { error: `must be one of ${AUDIT_ACTIONS.join(', ')}` })
             .optional(),
-          start_date: timeQuery,
-          end_date: timeQuery,
+          ...rangeQuery,
         }),
         response: {
           200: z.object({ entries: z.array(historyEntry), ...pageAnswer }),

@@ -6,7 +6,7 @@ import { VaultError } from '../../errors.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl, requireOperator } from '../auth.ts';
 import { sendOutcome } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { approvalAnswer, approvalBody, PAYMENT_STATUSES, paymentBody } from '../payment-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -43,9 +43,10 @@ function listApprovals(
   const before = cursor === undefined ? null : decodeCursor('approvals', cursor, APPROVAL_ID);
   const filter = { agentNo, status: status === 'all' ? null : status };
   const found = payments.approvals(filter, before, limit + 1);
-  const page = found.slice(0, limit);
-  const next = found.length > limit ? encodeCursor('approvals', page.at(-1)!.approval.id) : null;
-  return pageBody('approvals', { items: page.map(approvalBody), next });
+  return pageBody(
+    'approvals',
+    pageOf('approvals', found.map(approvalBody), limit, ({ id }) => id),
+  );
 }
 
 export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promise<void> {

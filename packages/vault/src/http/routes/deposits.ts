@@ -15,7 +15,7 @@ import {
   ecashSource,
 } from '../deposit-body.ts';
 import { sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
 import { agentParams, pageAnswer, refusals } from '../schemas.ts';
@@ -126,10 +126,11 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       const agent = readable(request, request.params.id);
       const { cursor, limit } = request.query;
       const before = cursor === undefined ? null : decodeCursor('deposits', cursor, DEPOSIT_ID);
-      const found = deposits.list(agent.no, before, limit + 1);
-      const items = found.slice(0, limit).map((deposit) => depositOfRecord(deposit, agent.id));
-      const next = found.length > limit ? encodeCursor('deposits', items.at(-1)!.deposit_id) : null;
-      return reply.send(pageBody('deposits', { items, next }));
+      const found = deposits
+        .list(agent.no, before, limit + 1)
+        .map((deposit) => depositOfRecord(deposit, agent.id));
+      const page = pageOf('deposits', found, limit, ({ deposit_id }) => deposit_id);
+      return reply.send(pageBody('deposits', page));
     },
   );
 

@@ -7,7 +7,7 @@ import { policyChange } from '../../policy/policy-fields.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { policyBody } from '../policy-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -87,16 +87,19 @@ export async function operatorAgentRoutes(app: App, parts: VaultParts): Promise<
     async (request, reply) => {
       const { cursor, limit } = request.query;
       const after = cursor === undefined ? '' : decodeCursor('agents', cursor, AGENT_ID);
-      const found = agents.list(after, limit + 1);
-      const items = found.slice(0, limit).map((agent) => ({
+      const found = agents.list(after, limit + 1).map((agent) => ({
         id: agent.id,
         name: agent.name,
         metadata: JSON.parse(agent.metadata) as Record<string, string>,
         created_at: agent.createdAt,
         disabled_at: agent.disabledAt,
       }));
-      const next = found.length > limit ? encodeCursor('agents', items.at(-1)!.id) : null;
-      return reply.send(pageBody('agents', { items, next }));
+      return reply.send(
+        pageBody(
+          'agents',
+          pageOf('agents', found, limit, ({ id }) => id),
+        ),
+      );
     },
   );
 

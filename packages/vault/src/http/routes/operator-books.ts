@@ -7,7 +7,7 @@ import { ALERTS } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { pageAnswer, refusals } from '../schemas.ts';
 
@@ -217,10 +217,13 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
       const { cursor, limit } = request.query;
       const before =
         cursor === undefined ? Number.MAX_SAFE_INTEGER : Number(decodeCursor('audit', cursor, ROW));
-      const rows = auditRows(before, limit + 1);
-      const items = rows.slice(0, limit);
-      const next = rows.length > limit ? encodeCursor('audit', items.at(-1)!.id) : null;
-      return reply.send(pageBody('entries', { items, next }));
+      const found = auditRows(before, limit + 1);
+      return reply.send(
+        pageBody(
+          'entries',
+          pageOf('audit', found, limit, ({ id }) => id),
+        ),
+      );
     },
   );
 }

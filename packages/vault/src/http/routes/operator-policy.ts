@@ -6,7 +6,7 @@ import { policyChange } from '../../policy/policy-fields.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { policyBody } from '../policy-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -83,10 +83,9 @@ export async function operatorPolicyRoutes(app: App, parts: VaultParts): Promise
         cursor === undefined
           ? Number.MAX_SAFE_INTEGER
           : Number(decodeCursor('versions', cursor, VERSION));
-      const found = agents.policyVersions(agent.no, before, limit + 1);
-      const items = found.slice(0, limit).map(policyBody);
-      const next = found.length > limit ? encodeCursor('versions', items.at(-1)!.version) : null;
-      return reply.send(pageBody('versions', { items, next }));
+      const found = agents.policyVersions(agent.no, before, limit + 1).map(policyBody);
+      const page = pageOf('versions', found, limit, ({ version }) => version);
+      return reply.send(pageBody('versions', page));
     },
   );
 }

@@ -8,7 +8,7 @@ import { isUsable } from '../../ledger/view.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
 import { agentParams, noBody, pageAnswer, refusals, timeSchema } from '../schemas.ts';
@@ -136,11 +136,12 @@ export async function operatorTokenRoutes(app: App, parts: VaultParts): Promise<
       if (!agent) return sendRefusal(reply, noSuchAgent());
       const { cursor, limit } = request.query;
       const before = cursor === undefined ? null : decodeCursor('tokens', cursor, TOKEN_ID);
-      const found = agents.tokens(agent.no, before, limit + 1);
       const now = time.now();
-      const items = found.slice(0, limit).map((token) => tokenBody(token, now));
-      const next = found.length > limit ? encodeCursor('tokens', items.at(-1)!.token_id) : null;
-      return reply.send(pageBody('tokens', { items, next }));
+      const found = agents
+        .tokens(agent.no, before, limit + 1)
+        .map((token) => tokenBody(token, now));
+      const page = pageOf('tokens', found, limit, ({ token_id }) => token_id);
+      return reply.send(pageBody('tokens', page));
     },
   );
 

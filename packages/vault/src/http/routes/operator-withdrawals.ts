@@ -1,5 +1,4 @@
 /** Revenue out, as the operator asks for it. */
-import { msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { NETWORKS } from '../../bolt11/invoice.ts';
 import { isRefusal } from '../../errors.ts';
@@ -8,12 +7,9 @@ import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { markReplay, sendRefusal } from '../errors.ts';
 import type { VaultParts } from '../parts.ts';
-import { paymentAnswer, paymentBody } from '../payment-body.ts';
+import { destinationSchema, paymentAnswer, paymentBody } from '../payment-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { refusals } from '../schemas.ts';
-
-/** LND's limit for an invoice; everything else is shorter. */
-const DESTINATION_CHARS_MAX = 7_089;
+import { positiveMsat, refusals } from '../schemas.ts';
 
 export async function operatorWithdrawalRoutes(app: App, parts: VaultParts): Promise<void> {
   const { engine, payments, runner, time, newId, wallet } = parts;
@@ -27,13 +23,8 @@ export async function operatorWithdrawalRoutes(app: App, parts: VaultParts): Pro
         tags: ['operator'],
         security: [{ operator: [] }],
         body: z.strictObject({
-          destination: z
-            .string()
-            .min(1)
-            .max(DESTINATION_CHARS_MAX)
-            .meta({ description: 'An invoice or a Lightning address' }),
-          amount_msat: msatSchema
-            .refine((amount) => amount > 0, { error: 'must be above zero' })
+          destination: destinationSchema.meta({ description: 'An invoice or a Lightning address' }),
+          amount_msat: positiveMsat
             .optional()
             .meta({ description: 'Needed where the invoice does not name its own amount' }),
         }),

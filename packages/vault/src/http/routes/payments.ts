@@ -14,22 +14,17 @@ import {
 import type { App } from '../app-type.ts';
 import { agentByUrl, agentReader, bearerOf, readableAgentId } from '../auth.ts';
 import { sendOutcome, sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
-import { paymentAnswer, paymentBody } from '../payment-body.ts';
+import { destinationSchema, paymentAnswer, paymentBody } from '../payment-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { agentParams, pageAnswer, refusals, timeSchema } from '../schemas.ts';
+import { agentParams, pageAnswer, positiveMsat, refusals, timeSchema } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const PAYER = [{ agent: [] }];
 const READER = [{ agent: [] }, { operator: [] }];
 const TRANSACTION_ID = /^tx_[0-9A-Z]{26}$/;
-/** LND's limit for an invoice; everything else is shorter. */
-const DESTINATION_CHARS_MAX = 7_089;
 const PURPOSE_CHARS_MAX = 200;
-
-const positiveMsat = msatSchema.refine((amount) => amount > 0, { error: 'must be above zero' });
-const destinationSchema = z.string().min(1).max(DESTINATION_CHARS_MAX);
 
 const payBody = z.strictObject({
   amount_msat: positiveMsat.optional().meta({
@@ -224,11 +219,11 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
       const agent = readable(request, request.params.id);
       const { cursor, limit } = request.query;
       const before = cursor === undefined ? null : decodeCursor('payments', cursor, TRANSACTION_ID);
-      const found = payments.ofAgent(agent.no, before, limit + 1);
-      const page = found.slice(0, limit);
-      const items = page.map((payment) => paymentBody(payment, false));
-      const next = found.length > limit ? encodeCursor('payments', page.at(-1)!.id) : null;
-      return reply.send(pageBody('payments', { items, next }));
+      const found = payments
+        .ofAgent(agent.no, before, limit + 1)
+        .map((payment) => paymentBody(payment, false));
+      const page = pageOf('payments', found, limit, ({ transaction_id }) => transaction_id);
+      return reply.send(pageBody('payments', page));
     },
   );
 

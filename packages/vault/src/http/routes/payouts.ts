@@ -8,10 +8,10 @@ import type { PayoutRecord } from '../../payout/payout-queries.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { agentParams, pageAnswer, refusals, timeSchema } from '../schemas.ts';
+import { agentParams, pageAnswer, positiveMsat, refusals, timeSchema } from '../schemas.ts';
 
 const TAGS = ['operator'];
 const SECURITY = [{ operator: [] }];
@@ -25,9 +25,7 @@ const sellerParams = z.object({
 const sellerBody = z.strictObject({
   /** A Lightning address or LNURL; null ends crediting and paying. */
   payout_destination: z.string().min(1).max(2_000).nullable(),
-  payout_threshold_msat: msatSchema
-    .refine((amount) => amount > 0, { error: 'must be above zero' })
-    .optional(),
+  payout_threshold_msat: positiveMsat.optional(),
 });
 
 const sellerAnswer = z.object({
@@ -149,10 +147,9 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
     async (request, reply) => {
       const { cursor, limit, status, provider } = request.query;
       const before = cursor === undefined ? null : decodeCursor('payouts', cursor, PAYOUT_ID);
-      const found = payouts.list(before, limit + 1, { status, provider });
-      const items = found.slice(0, limit).map(answer);
-      const next = found.length > limit ? encodeCursor('payouts', items.at(-1)!.payout_id) : null;
-      return reply.send(pageBody('payouts', { items, next }));
+      const found = payouts.list(before, limit + 1, { status, provider }).map(answer);
+      const page = pageOf('payouts', found, limit, ({ payout_id }) => payout_id);
+      return reply.send(pageBody('payouts', page));
     },
   );
 

@@ -6,7 +6,7 @@ import type { App } from '../app-type.ts';
 import { requireInternal } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
 import { HOLDS_PAGE_MAX, PAGE_MAX } from '../limits.ts';
-import { decodeCursor, encodeCursor, limitSchema, pageBody } from '../page.ts';
+import { decodeCursor, limitSchema, pageBody, pageOf } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { refusals } from '../schemas.ts';
 
@@ -56,10 +56,8 @@ export async function reservationRoutes(app: App, parts: VaultParts): Promise<vo
       const { core_id, cursor, limit } = request.query;
       const after = cursor === undefined ? '' : decodeCursor('holds', cursor, RESERVATION_ID);
       const found = reservations.openHolds(core_id ?? null, after, limit + 1);
-      const items = found.slice(0, limit);
-      const next =
-        found.length > limit ? encodeCursor('holds', items.at(-1)!.reservation_id) : null;
-      return reply.send(pageBody('reservations', { items, next }));
+      const page = pageOf('holds', found, limit, ({ reservation_id }) => reservation_id);
+      return reply.send(pageBody('reservations', page));
     },
   );
 }

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { VaultError } from '../../errors.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
-import { depositAmount, depositAnswer, depositOfRecord } from '../deposit-body.ts';
+import { depositAnswer, depositOfRecord } from '../deposit-body.ts';
 import type { VaultParts } from '../parts.ts';
-import { agentParams, refusals } from '../schemas.ts';
+import { agentParams, positiveMsat, refusals } from '../schemas.ts';
 
 /** Nobody pays a simulated invoice with money, so the operator says when it is paid. */
 export async function simulatedDepositRoutes(app: App, parts: VaultParts): Promise<void> {
@@ -20,7 +20,7 @@ export async function simulatedDepositRoutes(app: App, parts: VaultParts): Promi
         tags: ['operator'],
         security: [{ operator: [] }],
         params: agentParams,
-        body: z.strictObject({ amount_msat: depositAmount.optional() }).nullish(),
+        body: z.strictObject({ amount_msat: positiveMsat.optional() }).nullish(),
         response: { 200: depositAnswer, ...refusals('unauthorized', 'not_found') },
       },
     },
