@@ -24,20 +24,33 @@ export interface Stream {
   readonly config: Config;
   readonly requests: readonly Replayed[];
   readonly seed: number;
-  readonly caches: boolean;
 }
 
-export function costsOf(stream: Stream, model: string): ModelCosts {
+/** Without caches, and where each seller has what it may cache. */
+export function costsOf(stream: Stream, model: string): { cold: ModelCosts; warm: ModelCosts } {
   const served = Object.fromEntries(
     STRATEGIES.map((strategy) => [strategy, replay({ ...stream, model, strategy })]),
   ) as Record<Strategy, Served[]>;
+  return {
+    cold: compare({ ...stream, caches: false }, model, served),
+    warm: compare({ ...stream, caches: true }, model, served),
+  };
+}
+
+interface Compared extends Stream {
+  readonly caches: boolean;
+}
+
+function compare(stream: Compared, model: string, served: Record<Strategy, Served[]>): ModelCosts {
+  const costOf = ({ costMsat, cachedCostMsat }: Served): number =>
+    stream.caches ? cachedCostMsat : costMsat;
   const offers = sellersOf(stream.config.providers).get(model) ?? [];
   const sellers = offers
     .map(({ provider, offer }) => ({ name: provider.name, cost: alone(stream, offer) }))
     .toSorted((a, b) => a.cost - b.cost || (a.name < b.name ? -1 : 1));
   return {
     model,
-    byStrategy: mapValues(served, (all) => sum(all.map(({ costMsat }) => costMsat))),
+    byStrategy: mapValues(served, (all) => sum(all.map(costOf))),
     sellers,
     mean: meanOf(sellers.map(({ cost }) => cost)),
     median: medianOf(sellers.map(({ cost }) => cost)),
@@ -46,10 +59,7 @@ export function costsOf(stream: Stream, model: string): ModelCosts {
         const requests = stream.requests.filter((replayed) => replayed.kind === kind);
         const cheapest = served.cheapest.filter(({ replayed }) => replayed.kind === kind);
         const each = offers.map(({ offer }) => alone({ ...stream, requests }, offer));
-        return [
-          kind,
-          { cheapest: sum(cheapest.map(({ costMsat }) => costMsat)), mean: meanOf(each) },
-        ];
+        return [kind, { cheapest: sum(cheapest.map(costOf)), mean: meanOf(each) }];
       }),
     ) as ModelCosts['byKind'],
     hindsight: sum(
@@ -62,7 +72,7 @@ export function costsOf(stream: Stream, model: string): ModelCosts {
 }
 
 /** A seller that gets every request has whatever it may cache of it. */
-const alone = ({ requests, caches }: Pick<Stream, 'requests' | 'caches'>, offer: Offer): number =>
+const alone = ({ requests, caches }: Pick<Compared, 'requests' | 'caches'>, offer: Offer): number =>
   sum(requests.map((replayed) => costAt(offer, replayed, caches)));
 
 /** One seller over all models that it sells, beside the cheapest of each request of the same models. */

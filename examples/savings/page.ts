@@ -30,9 +30,10 @@ export interface Page {
 export function savingsPage(seed: number): Page {
   const table = readTable();
   const requests = requestsOf(seed);
-  const stream: Stream = { config: configOf(table), requests, seed, caches: false };
-  const costs = table.models.map(({ model }) => costsOf(stream, model));
-  const warm = table.models.map(({ model }) => costsOf({ ...stream, caches: true }, model));
+  const stream: Stream = { config: configOf(table), requests, seed };
+  const both = table.models.map(({ model }) => costsOf(stream, model));
+  const costs = both.map(({ cold }) => cold);
+  const warm = both.map(({ warm }) => warm);
   const bars = costs.map(barOf).toSorted((a, b) => a.cheapest - b.cheapest);
   const title = `What is left of the mean seller's bill (list prices of ${table.date})`;
   const sections = [

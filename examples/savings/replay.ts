@@ -16,14 +16,14 @@ export interface ReplayOrder {
   readonly model: string;
   readonly strategy: Strategy;
   readonly seed: number;
-  /** What a conversation repeats is in the cache of the seller that answered it before. */
-  readonly caches: boolean;
 }
 
 export interface Served {
   readonly replayed: Replayed;
   readonly choice: Choice;
   readonly costMsat: number;
+  /** Where what a conversation repeats is in the cache of the seller that answered it before. */
+  readonly cachedCostMsat: number;
 }
 
 /** Between two requests. */
@@ -65,11 +65,16 @@ export function replay(order: ReplayOrder): Served[] {
     });
     if (choice.kind === 'refused') throw new Error(`${model}: ${choice.message}`);
     const [{ provider, offer }] = choice.candidates;
-    const isWarm = order.caches && answeredBy.get(replayed.conversation) === provider.name;
+    const isWarm = answeredBy.get(replayed.conversation) === provider.name;
     answeredBy.set(replayed.conversation, provider.name);
     observed.observe(provider.name, offer.model, firstTokenMs(provider.name, seed, random.next()));
     expectations.observe(offer.model, null, replayed.outputTokens);
-    return { replayed, choice, costMsat: costAt(offer, replayed, isWarm) };
+    return {
+      replayed,
+      choice,
+      costMsat: costAt(offer, replayed, false),
+      cachedCostMsat: costAt(offer, replayed, isWarm),
+    };
   });
 }
 
