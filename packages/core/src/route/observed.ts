@@ -15,10 +15,12 @@ const FRESH_MS = 600_000;
 const ENTRIES_MAX = 20_000;
 
 export function createObserved(nowMs: () => number, random: () => number): Observed {
-  const latencies = new Map<string, { ms: number; atMs: number }>();
+  /** By provider and model: a joined key would be made anew at each look. */
+  const latencies = new Map<string, Map<string, { ms: number; atMs: number }>>();
+  let entries = 0;
   const turns = new Map<string, number>();
   const latencyMs: Ranking['latencyMs'] = (provider, model) => {
-    const known = latencies.get(`${provider} ${model}`);
+    const known = latencies.get(provider)?.get(model);
     return known === undefined || nowMs() - known.atMs > FRESH_MS ? null : known.ms;
   };
   return {
@@ -32,9 +34,20 @@ export function createObserved(nowMs: () => number, random: () => number): Obser
     },
     observe(provider, model, firstTokenMs) {
       const before = latencyMs(provider, model);
-      if (latencies.size >= ENTRIES_MAX) latencies.clear();
       const ms = before === null ? firstTokenMs : before + ALPHA * (firstTokenMs - before);
-      latencies.set(`${provider} ${model}`, { ms, atMs: nowMs() });
+      if (latencies.get(provider)?.has(model) !== true) {
+        if (entries >= ENTRIES_MAX) {
+          latencies.clear();
+          entries = 0;
+        }
+        entries++;
+      }
+      let ofProvider = latencies.get(provider);
+      if (ofProvider === undefined) {
+        ofProvider = new Map();
+        latencies.set(provider, ofProvider);
+      }
+      ofProvider.set(model, { ms, atMs: nowMs() });
     },
     dry: { latencyMs, turn: (name) => turns.get(name) ?? 0, random: () => 0.5 },
   };
