@@ -256,6 +256,8 @@ export interface RequestRow {
 
 export interface RequestLog {
   append(row: RequestRow): void;
+  /** Rows that were given up since the start: too many waited for a disk that refuses. */
+  readonly dropped: number;
   /** The newest request with this correlation id, of this agent or (null) of anybody. */
   find(correlationId: string, agentId: string | null): StoredRequest | undefined;
   /**
