@@ -254,6 +254,9 @@ export interface RequestRow {
   meanMsat: number | null;
 }
 
+/** How a request ends whose caller got its answer. */
+export const SUCCESSES = ['answered', 'replayed'];
+
 export interface RequestLog {
   append(row: RequestRow): void;
   /** Rows that were given up since the start: too many waited for a disk that refuses. */

@@ -1,6 +1,13 @@
 /** Sums over the request log. SQL makes the sums; the percentiles are of a sample of the rows. */
 import type Database from 'better-sqlite3';
-import type { GroupedStats, Percentiles, Stats, StatsFilter, StatsGroup } from '../ports.ts';
+import {
+  type GroupedStats,
+  type Percentiles,
+  type Stats,
+  type StatsFilter,
+  type StatsGroup,
+  SUCCESSES,
+} from '../ports.ts';
 
 /** Percentiles are of so many of the newest requests: a sort of more would hold up everybody. */
 const SAMPLED_MAX = 100_000;
@@ -19,7 +26,7 @@ const WHERE = `timestamp_ms between @sinceMs and @untilMs
   and (@provider is null or provider = @provider collate nocase)`;
 
 const SUMS = `count(*) as total,
-  coalesce(sum(ending in ('answered', 'replayed')), 0) as success,
+  coalesce(sum(ending in (${SUCCESSES.map((ending) => `'${ending}'`).join(', ')})), 0) as success,
   coalesce(sum(streaming), 0) as streaming,
   coalesce(sum(cost_msat), 0) as costMsat, coalesce(sum(lost_msat), 0) as lostMsat,
   coalesce(sum(dearest_msat - cost_msat), 0) as savedDearestMsat,
