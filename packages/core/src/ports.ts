@@ -327,6 +327,8 @@ export interface Stats {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly avgLatencyMs: number | null;
+  /** Rows that the percentiles are of: the newest ones. */
+  readonly sampled: number;
   readonly latencyMs: Percentiles;
   readonly firstByteMs: Percentiles;
 }
@@ -341,6 +343,8 @@ export interface GroupedStats {
   readonly all: Stats;
   /** The most requests first; null where no groups were asked for. */
   readonly groups: readonly Stats[] | null;
+  /** The sum of those that are not listed, and how many they are; null where all are. */
+  readonly others: (Stats & { readonly groups: number }) | null;
 }
 
 export interface RequestPage {
