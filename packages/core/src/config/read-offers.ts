@@ -1,5 +1,4 @@
 /** What each model of a provider costs and can do: one `Offer` per listed model. */
-
 import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import {
   BASE_FEE_MSAT_MAX,

@@ -30,8 +30,9 @@ export interface Known {
 export function readPolicies(policies: TableReader, known: Known): PoliciesConfig {
   const defaultStrategy = readStrategy(policies, 'default_strategy') ?? 'cheapest';
   const rules: PolicyRule[] = [];
+  const served = modelsOf(known);
   for (const table of policies.tables('rules')) {
-    const rule = readRule(table, known);
+    const rule = readRule(table, known, served);
     if (rules.some(({ name }) => name === rule.name)) {
       table.problem('name', `policy "${rule.name}" stands twice; give each its own name`);
     }
@@ -41,7 +42,7 @@ export function readPolicies(policies: TableReader, known: Known): PoliciesConfi
   return { defaultStrategy, rules };
 }
 
-function readRule(table: TableReader, known: Known): PolicyRule {
+function readRule(table: TableReader, known: Known, served: ReadonlySet<string>): PolicyRule {
   const rule: PolicyRule = {
     name: readName(table, 'policy'),
     allowedModels: readNames(table, 'allowed_models'),
@@ -70,7 +71,6 @@ function readRule(table: TableReader, known: Known): PolicyRule {
     );
   }
   if (!known.discovers) {
-    const served = new Set(known.providers.flatMap(({ models }) => models));
     const unserved = [...(rule.allowedModels ?? [])].filter((model) => !served.has(model));
     if (unserved.length > 0) {
       table.warn('allowed_models', `no provider serves ${quoted(unserved)}`);
@@ -82,7 +82,7 @@ function readRule(table: TableReader, known: Known): PolicyRule {
 
 export function readVirtualModels(root: TableReader, known: Known): Map<string, VirtualModel> {
   const virtual = new Map<string, VirtualModel>();
-  const served = new Set(known.providers.flatMap(({ models }) => models));
+  const served = modelsOf(known);
   for (const table of root.tables('models')) {
     const name = readName(table, 'model');
     if (virtual.has(name)) {
@@ -170,5 +170,8 @@ function readStrategy(table: TableReader, key: string): Strategy | null {
 const msatOf = (sats: number | undefined): number | null =>
   // By way of microsats: 8.001 × 1000 is a hair below 8001 in binary.
   sats === undefined ? null : Math.floor(Math.round(sats * 1_000_000) / 1000);
+
+const modelsOf = ({ providers }: Known): Set<string> =>
+  new Set(providers.flatMap(({ models }) => models));
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');

@@ -29,7 +29,7 @@ export interface Choice {
   /** Everybody who could have served it, for what it would have cost there. */
   readonly qualified: readonly Candidate[];
   readonly excluded: readonly Excluded[];
-  /** Worst case over `candidates`: what is reserved. */
+  /** Worst case over `candidates`, each of which may serve: what is reserved. */
   readonly ceilingMsat: Msat;
   /** Of the prompt, images included, at the first candidate: what a crash after dispatch bills at least. */
   readonly estimatedInputTokens: number;
@@ -68,7 +68,6 @@ export function choose(input: ChooseInput): Choice | Refusal {
     qualified,
     excluded,
     rescue: input.rule?.rescue ?? input.rescue,
-    // Of whoever may be tried: a crash bills no less than the prompt at any of them.
     estimatedInputTokens: inputTokensAt(input, best!.offer),
     ceilingMsat: ceilingOf(
       candidates.map((candidate) => ({

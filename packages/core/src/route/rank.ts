@@ -14,7 +14,7 @@ export interface Ranking {
 /** Share of the requests under `lowest_latency` that go to somebody whose latency is not known. */
 const EXPLORE_SHARE = 0.05;
 
-/** Every strategy puts one candidate first; behind it the others stand by cost. */
+/** Who is tried first, and behind it the others: by cost, by latency, or as their turns come. */
 export function rank(
   candidates: readonly Candidate[],
   strategy: Strategy,
