@@ -1,7 +1,8 @@
 /** Policies, virtual models and tiers: which offers may serve what. */
 import { CALIBRATED, type ComplexityWeights } from '../complexity/score.ts';
 import { keywordPattern } from '../policy/keywords.ts';
-import { RATE_MSAT_PER_MTOK_MAX } from '../pricing/rate.ts';
+import { msatFromSats, rateFromSats } from '../pricing/rate.ts';
+import { exact, RATE_SATS_MAX, SATS_MAX } from './read-offers.ts';
 import type { TableReader } from './read-table.ts';
 import {
   type PoliciesConfig,
@@ -16,7 +17,6 @@ import {
   type VirtualModel,
 } from './types.ts';
 
-const REQUEST_SATS_MAX = 1e9;
 /** The originals' name of the default strategy. */
 const LOWEST_COST = 'lowest_cost';
 
@@ -48,16 +48,14 @@ function readRule(table: TableReader, known: Known, served: ReadonlySet<string>)
     allowedModels: readNames(table, 'allowed_models'),
     allowedProviders: readNames(table, 'allowed_providers'),
     strategy: readStrategy(table, 'strategy'),
-    maxOutputMsatPerMtok: msatOf(
-      table.number('max_sats_per_1m_output', {
-        min: 0,
-        max: RATE_MSAT_PER_MTOK_MAX / 1000,
-        unit: 'sats per 1M tokens',
-      }),
+    maxOutputMsatPerMtok: exact(
+      table,
+      'max_sats_per_1m_output',
+      RATE_SATS_MAX,
+      'sats per 1M tokens',
+      rateFromSats,
     ),
-    maxRequestMsat: msatOf(
-      table.number('max_sats_per_request', { min: 0, max: REQUEST_SATS_MAX, unit: 'sats' }),
-    ),
+    maxRequestMsat: exact(table, 'max_sats_per_request', SATS_MAX, 'sats', msatFromSats),
     minTier: table.oneOf('min_tier', TIERS) ?? null,
     strictTier: table.flag('strict_tier') ?? false,
     rescue: table.oneOf('rescue', RESCUES) ?? null,
@@ -166,10 +164,6 @@ function readStrategy(table: TableReader, key: string): Strategy | null {
   const found = table.oneOf(key, [...STRATEGIES, LOWEST_COST]);
   return found === undefined ? null : found === LOWEST_COST ? 'cheapest' : found;
 }
-
-const msatOf = (sats: number | undefined): number | null =>
-  // By way of microsats: 8.001 × 1000 is a hair below 8001 in binary.
-  sats === undefined ? null : Math.floor(Math.round(sats * 1_000_000) / 1000);
 
 const modelsOf = ({ providers }: Known): Set<string> =>
   new Set(providers.flatMap(({ models }) => models));
