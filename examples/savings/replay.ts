@@ -42,6 +42,7 @@ export function replay(order: ReplayOrder): Served[] {
   const random = createRandom(seed).fork(`${model} ${strategy}`);
   let nowMs = 0;
   const observed = createObserved(() => nowMs, random.next);
+  const ranking = observed.ranking(true);
   const expectations = createExpectations();
   const policies = { ...config.policies, defaultStrategy: strategy };
   /** Conversation → who answered last. */
@@ -56,7 +57,7 @@ export function replay(order: ReplayOrder): Served[] {
       prompt: replayed.prompt,
       expectation: expectations.of,
       agentModels: null,
-      ranking: observed,
+      ranking,
       billing: BILLING,
       maxAttempts: config.retry.maxAttempts,
       rescue: 'off',
@@ -67,7 +68,8 @@ export function replay(order: ReplayOrder): Served[] {
     const [{ provider, offer }] = choice.candidates;
     const isWarm = answeredBy.get(replayed.conversation) === provider.name;
     answeredBy.set(replayed.conversation, provider.name);
-    observed.observe(provider.name, offer.model, firstTokenMs(provider.name, seed, random.next()));
+    const ms = firstTokenMs(provider.name, seed, random.next());
+    observed.observe(provider.name, offer.model, true, ms);
     expectations.observe(offer.model, null, replayed.outputTokens);
     return {
       replayed,

@@ -15,6 +15,7 @@ const requests = models.map(asked);
 const virtual = asked('auto');
 const nowMs = () => performance.now();
 const observed = createObserved(nowMs, Math.random);
+const ranking = observed.ranking(true);
 const expectations = createExpectations();
 const breakers = createBreakers({ ...config.breaker, probeMs: 60_000 }, nowMs);
 const byStrategy = (defaultStrategy: Strategy) => ({
@@ -38,7 +39,7 @@ function chooseOne(on: Strategy | 'virtual', nth: number): string {
     prompt,
     expectation: expectations.of,
     agentModels: null,
-    ranking: observed,
+    ranking,
     billing: { defaultReserveTokens: 4_096 },
     maxAttempts: config.retry.maxAttempts,
     rescue: 'off',
@@ -47,7 +48,7 @@ function chooseOne(on: Strategy | 'virtual', nth: number): string {
   });
   if (choice.kind === 'refused') throw new Error(choice.message);
   const [{ provider, offer }] = choice.candidates;
-  observed.observe(provider.name, offer.model, 200 + (nth % 50));
+  observed.observe(provider.name, offer.model, true, 200 + (nth % 50));
   expectations.observe(offer.model, null, 100 + (nth % 200));
   return provider.name;
 }

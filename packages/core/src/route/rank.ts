@@ -3,7 +3,7 @@ import type { Strategy } from '../config/types.ts';
 import type { Candidate } from './eligible.ts';
 
 export interface Ranking {
-  /** Moving average of the time to the first token, ms; null = not observed lately. */
+  /** Moving average of the time to the first token (not streamed: to the whole answer), ms; null = not observed lately. */
   latencyMs(provider: string, model: string): number | null;
   /** Counts up with every request under this name: whose turn it is. */
   turn(name: string): number;
