@@ -147,6 +147,7 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     },
     cost: {
       ...auth,
+      nowMs,
       dryRoute: (request, prompt, asked) =>
         routeWith(parts, parts.observed.dry, request, prompt, asked),
     },
