@@ -55,11 +55,17 @@ export function configOf(table: PriceTable): Config {
   throw new Error(loaded.problems.map(({ line, message }) => `${line}: ${message}`).join('\n'));
 }
 
-function providerText({ models }: PriceTable, seller: string): string {
-  const sold = models.flatMap(({ model, offers }) => {
+export const soldBy = (
+  { models }: PriceTable,
+  seller: string,
+): { model: string; offer: PricedOffer }[] =>
+  models.flatMap(({ model, offers }) => {
     const offer = offers.find(({ provider }) => provider === seller);
     return offer === undefined ? [] : [{ model, offer }];
   });
+
+function providerText(table: PriceTable, seller: string): string {
+  const sold = soldBy(table, seller);
   const rates = sold.map(({ model, offer }) => {
     const cached = offer.cached_input_usd_per_mtok;
     return [
