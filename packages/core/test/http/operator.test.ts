@@ -1,24 +1,25 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterEach, expect, it } from 'vitest';
-import { mockConfig } from '../../src/config/mock.ts';
 import { Secret } from '../../src/config/secret.ts';
-import { providersRoute } from '../../src/http/providers.ts';
-import { createBreakers } from '../../src/route/breaker/registry.ts';
+import { writeRefusal } from '../../src/http/hardening.ts';
+import { refuseStranger } from '../../src/http/providers.ts';
 
 let app: FastifyInstance;
 afterEach(() => app.close());
 
-async function ask(headers: Record<string, string>, token: string | null = null, host?: string) {
-  const config = mockConfig();
+async function ask(
+  headers: Record<string, string>,
+  token: string | null = null,
+  host = '127.0.0.1',
+) {
   app = Fastify();
-  providersRoute(app, {
-    authToken: () => (token === null ? null : new Secret(token)),
-    host: host ?? '127.0.0.1',
-    current: () => ({ config, providers: [] }),
-    breakers: createBreakers({ ...config.breaker, probeMs: 1 }, () => 0),
+  const auth = { authToken: () => (token === null ? null : new Secret(token)), host };
+  app.get('/', (request, reply) => {
+    const refused = refuseStranger(auth, request);
+    return refused === null ? reply.send('fine') : writeRefusal(reply, refused);
   });
   const answer = await app.inject({
-    url: '/providers',
+    url: '/',
     headers: { host: 'localhost:8080', ...headers },
   });
   return answer.statusCode;
