@@ -12,10 +12,11 @@ import { profileTexts } from './profile.ts';
 import { jsonOf, machineText, type Row, tableOf } from './report.ts';
 import { core } from './suites/core.ts';
 import { ledger } from './suites/ledger.ts';
+import { route } from './suites/route.ts';
 import type { Run, Suite } from './suites/suite.ts';
 import { vaultHttp } from './suites/vault-http.ts';
 
-const SUITES: readonly Suite[] = [ledger, vaultHttp, core];
+const SUITES: readonly Suite[] = [ledger, vaultHttp, core, route];
 
 const HELP = `arbstr's benchmarks
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { CORE_WHEN, errorsPage, RESERVED, VAULT_WHEN } from '../../docs/errors.ts';
 import { failuresPage } from '../../docs/failures.ts';
+import { savingsPage } from '../../examples/savings/page.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const ADRS = readdirSync(`${ROOT}docs/adr`).sort();
@@ -16,6 +17,7 @@ const DOCUMENTS = [
   'docs/runbook.md',
   'docs/errors.md',
   'docs/failures.md',
+  'docs/savings.md',
   ...ADRS.map((name) => `docs/adr/${name}`),
 ];
 const SOURCES = ['packages/core/src', 'packages/vault/src'];
@@ -116,6 +118,14 @@ describe('docs/adr', () => {
 describe('docs/failures.md', () => {
   it('is what `node docs/failures.ts` makes of the failure matrix', () => {
     expect(unpadded(read('docs/failures.md'))).toBe(unpadded(failuresPage()));
+  });
+});
+
+describe('docs/savings.md', () => {
+  it('is what `node examples/savings/main.ts --write` makes of the price table', () => {
+    const { markdown, svg } = savingsPage(1);
+    expect(unpadded(read('docs/savings.md'))).toBe(unpadded(markdown));
+    expect(read('docs/savings.svg')).toBe(svg);
   });
 });
 

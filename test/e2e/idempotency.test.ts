@@ -87,6 +87,14 @@ async function refusalOf(response: Response) {
   return { status: response.status, shouldRetry, ...error };
 }
 
+const reads = (paths: readonly string[]): Promise<unknown[]> =>
+  Promise.all(
+    paths.map(async (path) => {
+      const headers = { authorization: `Bearer ${agent.token}` };
+      return (await fetch(stack.core.url + path, { headers })).json();
+    }),
+  );
+
 const spent = async (): Promise<number> => 1_000_000_000 - (await settled(stack, agent));
 
 describe('with an Idempotency-Key', () => {
@@ -105,6 +113,18 @@ describe('with an Idempotency-Key', () => {
     expect(again.headers.get('x-request-id')).not.toBe(first.headers.get('x-request-id'));
     expect(calls).toBe(1);
     expect(await spent()).toBe(Number(cost) * 1000);
+
+    const counted = await reads(['/v1/stats', '/v1/requests', '/v1/requests?success=false']);
+    expect(counted).toMatchObject([
+      { counts: { success: 2, error: 0 } },
+      {
+        data: [
+          { ending: 'replayed', success: true },
+          { ending: 'answered', success: true },
+        ],
+      },
+      { data: [] },
+    ]);
   });
 
   it('refuses another body, and leaves another agent alone', async () => {

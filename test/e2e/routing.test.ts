@@ -229,8 +229,14 @@ describe('a dry run', () => {
   it('says what the request would cost, where, and why not elsewhere', async () => {
     const before = await settled(stack, agent);
     const calls = stack.providers.cheap!.calls.length;
-    const { status, body } = await ask({ path: '/v1/cost', ...policy('capped') });
+    const { status, body, arbstr } = await ask({ path: '/v1/cost', ...policy('capped') });
     expect(status).toBe(200);
+    expect(arbstr).toMatchObject({ provider: 'cheap', model: 'gpt-4o', tier: 'standard' });
+    expect(arbstr).toMatchObject({
+      policy: 'capped',
+      'latency-ms': expect.stringMatching(/^\d+$/),
+    });
+    expect(arbstr['cost-sats']).toBeUndefined();
     expect(body).toMatchObject({
       model: 'gpt-4o',
       provider: 'cheap',
@@ -253,6 +259,8 @@ describe('a dry run', () => {
       const [dry, real] = [await ask({ ...wish, path: '/cost' }), await ask(wish)];
       expect(dry.status).toBe(real.status);
       expect(dry.error).toEqual(real.error);
+      expect(dry.arbstr.policy).toEqual(real.arbstr.policy);
+      expect(dry.arbstr.floor).toEqual(real.arbstr.floor);
     }
   });
 });

@@ -21,7 +21,6 @@ import type { ClientStream, UpstreamHeaders } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
 import type { Hold } from './reserve/hold.ts';
 import { isHold } from './reserve/reserve.ts';
-
 import type { Candidate, Choice } from './route/choose.ts';
 import { STREAM_ENDS } from './route/failure.ts';
 import type { Attempts, FirstAnswer } from './route/first-answer.ts';

@@ -254,8 +254,13 @@ export interface RequestRow {
   meanMsat: number | null;
 }
 
+/** How a request ends whose caller got its answer. */
+export const SUCCESSES = ['answered', 'replayed'];
+
 export interface RequestLog {
   append(row: RequestRow): void;
+  /** Rows that were given up since the start: too many waited for a disk that refuses. */
+  readonly dropped: number;
   /** The newest request with this correlation id, of this agent or (null) of anybody. */
   find(correlationId: string, agentId: string | null): StoredRequest | undefined;
   /**
@@ -322,6 +327,8 @@ export interface Stats {
   readonly inputTokens: number;
   readonly outputTokens: number;
   readonly avgLatencyMs: number | null;
+  /** Rows that the percentiles are of: the newest ones. */
+  readonly sampled: number;
   readonly latencyMs: Percentiles;
   readonly firstByteMs: Percentiles;
 }
@@ -336,6 +343,8 @@ export interface GroupedStats {
   readonly all: Stats;
   /** The most requests first; null where no groups were asked for. */
   readonly groups: readonly Stats[] | null;
+  /** The sum of those that are not listed, and how many they are; null where all are. */
+  readonly others: (Stats & { readonly groups: number }) | null;
 }
 
 export interface RequestPage {

@@ -1,5 +1,4 @@
 /** Starts and ends one core: recovers, listens, keeps house, drains. */
-
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.ts';
@@ -148,6 +147,7 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     },
     cost: {
       ...auth,
+      nowMs,
       dryRoute: (request, prompt, asked) =>
         routeWith(parts, parts.observed.dry, request, prompt, asked),
     },
@@ -211,16 +211,17 @@ function keepHouse(parts: Parts): () => void {
     const done = await releaseOrphans({ ...parts, ...billing }, billing.live);
     if (!done && !stopped) retry = setTimeout(() => void sweep(billing), ORPHANS_RETRY_MS);
   };
-  if (billing !== null) void sweep(billing);
-  const follow = (): void => {
-    if (billing !== null) {
-      followLedger({ ...billing, journal, log }).catch((error) =>
-        log.warn({ err: error }, 'the ledger of the vault could not be compared; tried again'),
-      );
-    }
+  const follow = (billing: Billing): void => {
+    followLedger({ ...billing, journal, log }).catch((error) =>
+      log.warn({ err: error }, 'the ledger of the vault could not be compared; tried again'),
+    );
   };
-  follow();
-  const following = setInterval(follow, FOLLOW_LEDGER_MS);
+  let following: NodeJS.Timeout | null = null;
+  if (billing !== null) {
+    void sweep(billing);
+    follow(billing);
+    following = setInterval(() => follow(billing), FOLLOW_LEDGER_MS);
+  }
   const prune = (): boolean => {
     const { retentionMs } = catalogue.current().config.logging;
     return [
@@ -235,7 +236,7 @@ function keepHouse(parts: Parts): () => void {
   return () => {
     stopped = true;
     stopPruning();
-    clearInterval(following);
+    if (following !== null) clearInterval(following);
     if (retry !== null) clearTimeout(retry);
   };
 }

@@ -19,13 +19,14 @@ export function bindStages(parts: Parts): Stages {
     nowMs,
     checkpoints: parts.checkpoints,
     claims: parts.claims,
-    route: (request, prompt, asked) => routeWith(parts, parts.observed, request, prompt, asked),
+    route: (request, prompt, asked) =>
+      routeWith(parts, parts.observed.ranking, request, prompt, asked),
     reserve: (request, choice, call, claim) =>
       billing === null
         ? Promise.resolve(freeHold())
         : reserveWith(parts, billing, request, choice, call, claim.key),
     firstAnswer: (request, choice, hold, call) =>
-      observed(parts, () =>
+      learning(parts, () =>
         firstAnswer(
           {
             upstream,
@@ -53,7 +54,7 @@ export function bindStages(parts: Parts): Stages {
 /** ROUTE, for a request and, with a ranking that takes no turns, for a dry run. */
 export function routeWith(
   parts: Parts,
-  ranking: Ranking,
+  rankingOf: (streaming: boolean) => Ranking,
   request: ChatRequest,
   prompt: Prompt,
   { caller, wish }: Pick<Call, 'caller' | 'wish'>,
@@ -68,7 +69,7 @@ export function routeWith(
     prompt: estimatePrompt(prompt),
     expectation: parts.expectations.of,
     agentModels: caller.kind === 'agent' ? caller.allowedModels : null,
-    ranking,
+    ranking: rankingOf(request.stream),
     billing: config.vault,
     maxAttempts: config.retry.maxAttempts,
     rescue: config.retry.rescue,
@@ -78,12 +79,16 @@ export function routeWith(
 }
 
 /** Ranking learns from answers that the first attempt gave: others say nothing of who gave them. */
-async function observed(parts: Parts, answer: () => Promise<Attempts>): Promise<Attempts> {
-  const fromMs = parts.nowMs();
+export async function learning(
+  { nowMs, observed }: Pick<Parts, 'nowMs' | 'observed'>,
+  answer: () => Promise<Attempts>,
+): Promise<Attempts> {
+  const fromMs = nowMs();
   const attempts = await answer();
   const { kind, candidate } = attempts.answer;
-  if (attempts.failed.length === 0 && kind === 'streaming') {
-    parts.observed.observe(candidate.provider.name, candidate.offer.model, parts.nowMs() - fromMs);
+  if (attempts.failed.length === 0 && (kind === 'streaming' || kind === 'whole')) {
+    const { provider, offer } = candidate;
+    observed.observe(provider.name, offer.model, kind === 'streaming', nowMs() - fromMs);
   }
   return attempts;
 }

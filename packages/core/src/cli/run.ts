@@ -1,5 +1,4 @@
 /** What each command of core does to the process: prints, serves, sets the exit code. */
-
 import type { Logger } from 'pino';
 import packageJson from '../../package.json' with { type: 'json' };
 import { type ConfigFile, readConfigFile } from '../config/config-file.ts';

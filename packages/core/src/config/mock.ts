@@ -3,7 +3,6 @@
  * prices, inside this process, without keys and without a vault. It runs anywhere and shows the
  * one thing that core is for: the cheapest answers.
  */
-
 import { ZERO_MSAT } from '@arbstr/shared';
 import { CALIBRATED } from '../complexity/score.ts';
 import { type Rates, rateFromSats } from '../pricing/rate.ts';

@@ -1,5 +1,4 @@
 /** What each model of a provider costs and can do: one `Offer` per listed model. */
-
 import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import {
   BASE_FEE_MSAT_MAX,
@@ -15,8 +14,8 @@ import { TOKENS_MAX } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
 import { CAPABILITIES, type Capability, type Offer } from './types.ts';
 
-const RATE_SATS_MAX = RATE_MSAT_PER_MTOK_MAX / 1000;
-const BASE_FEE_SATS_MAX = BASE_FEE_MSAT_MAX / 1000;
+export const RATE_SATS_MAX = RATE_MSAT_PER_MTOK_MAX / 1000;
+export const SATS_MAX = BASE_FEE_MSAT_MAX / 1000;
 
 /** As far as the file says; null = it does not. */
 interface PartialRates {
@@ -80,14 +79,15 @@ function readRates(table: TableReader): PartialRates {
   const output = exact(table, 'output_rate', RATE_SATS_MAX, 'sats per 1M tokens', rateFromSats);
   const key = 'cached_input_rate';
   const cachedInput = exact(table, key, RATE_SATS_MAX, 'sats per 1M tokens', rateFromSats);
-  const baseFee = exact(table, 'base_fee', BASE_FEE_SATS_MAX, 'sats per request', msatFromSats);
+  const baseFee = exact(table, 'base_fee', SATS_MAX, 'sats per request', msatFromSats);
   if (cachedInput !== null && input !== null && cachedInput > input) {
     table.warn(key, `${key} is above input_rate; cached prompts will cost more than new ones`);
   }
   return { input, output, cachedInput, baseFee };
 }
 
-function exact<T>(
+/** An amount of sats that is exact to the msat; null where there is none, or a wrong one. */
+export function exact<T>(
   table: TableReader,
   key: string,
   max: number,

@@ -1,7 +1,8 @@
 /** Policies, virtual models and tiers: which offers may serve what. */
 import { CALIBRATED, type ComplexityWeights } from '../complexity/score.ts';
 import { keywordPattern } from '../policy/keywords.ts';
-import { RATE_MSAT_PER_MTOK_MAX } from '../pricing/rate.ts';
+import { msatFromSats, rateFromSats } from '../pricing/rate.ts';
+import { exact, RATE_SATS_MAX, SATS_MAX } from './read-offers.ts';
 import type { TableReader } from './read-table.ts';
 import {
   type PoliciesConfig,
@@ -16,7 +17,6 @@ import {
   type VirtualModel,
 } from './types.ts';
 
-const REQUEST_SATS_MAX = 1e9;
 /** The originals' name of the default strategy. */
 const LOWEST_COST = 'lowest_cost';
 
@@ -30,8 +30,9 @@ export interface Known {
 export function readPolicies(policies: TableReader, known: Known): PoliciesConfig {
   const defaultStrategy = readStrategy(policies, 'default_strategy') ?? 'cheapest';
   const rules: PolicyRule[] = [];
+  const served = modelsOf(known);
   for (const table of policies.tables('rules')) {
-    const rule = readRule(table, known);
+    const rule = readRule(table, known, served);
     if (rules.some(({ name }) => name === rule.name)) {
       table.problem('name', `policy "${rule.name}" stands twice; give each its own name`);
     }
@@ -41,22 +42,20 @@ export function readPolicies(policies: TableReader, known: Known): PoliciesConfi
   return { defaultStrategy, rules };
 }
 
-function readRule(table: TableReader, known: Known): PolicyRule {
+function readRule(table: TableReader, known: Known, served: ReadonlySet<string>): PolicyRule {
   const rule: PolicyRule = {
     name: readName(table, 'policy'),
     allowedModels: readNames(table, 'allowed_models'),
     allowedProviders: readNames(table, 'allowed_providers'),
     strategy: readStrategy(table, 'strategy'),
-    maxOutputMsatPerMtok: msatOf(
-      table.number('max_sats_per_1m_output', {
-        min: 0,
-        max: RATE_MSAT_PER_MTOK_MAX / 1000,
-        unit: 'sats per 1M tokens',
-      }),
+    maxOutputMsatPerMtok: exact(
+      table,
+      'max_sats_per_1m_output',
+      RATE_SATS_MAX,
+      'sats per 1M tokens',
+      rateFromSats,
     ),
-    maxRequestMsat: msatOf(
-      table.number('max_sats_per_request', { min: 0, max: REQUEST_SATS_MAX, unit: 'sats' }),
-    ),
+    maxRequestMsat: exact(table, 'max_sats_per_request', SATS_MAX, 'sats', msatFromSats),
     minTier: table.oneOf('min_tier', TIERS) ?? null,
     strictTier: table.flag('strict_tier') ?? false,
     rescue: table.oneOf('rescue', RESCUES) ?? null,
@@ -70,7 +69,6 @@ function readRule(table: TableReader, known: Known): PolicyRule {
     );
   }
   if (!known.discovers) {
-    const served = new Set(known.providers.flatMap(({ models }) => models));
     const unserved = [...(rule.allowedModels ?? [])].filter((model) => !served.has(model));
     if (unserved.length > 0) {
       table.warn('allowed_models', `no provider serves ${quoted(unserved)}`);
@@ -82,7 +80,7 @@ function readRule(table: TableReader, known: Known): PolicyRule {
 
 export function readVirtualModels(root: TableReader, known: Known): Map<string, VirtualModel> {
   const virtual = new Map<string, VirtualModel>();
-  const served = new Set(known.providers.flatMap(({ models }) => models));
+  const served = modelsOf(known);
   for (const table of root.tables('models')) {
     const name = readName(table, 'model');
     if (virtual.has(name)) {
@@ -167,8 +165,7 @@ function readStrategy(table: TableReader, key: string): Strategy | null {
   return found === undefined ? null : found === LOWEST_COST ? 'cheapest' : found;
 }
 
-const msatOf = (sats: number | undefined): number | null =>
-  // By way of microsats: 8.001 × 1000 is a hair below 8001 in binary.
-  sats === undefined ? null : Math.floor(Math.round(sats * 1_000_000) / 1000);
+const modelsOf = ({ providers }: Known): Set<string> =>
+  new Set(providers.flatMap(({ models }) => models));
 
 const quoted = (names: readonly string[]): string => names.map((name) => `"${name}"`).join(', ');

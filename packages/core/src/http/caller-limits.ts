@@ -1,5 +1,6 @@
 /** What one caller may ask for at once, and per second. Memory is bounded; nobody waits. */
 import { type Refusal, refuse } from '../errors.ts';
+import { type Bucket, full, refilled, taken, waitMs } from '../route/bucket.ts';
 
 export interface CallerLimitsConfig {
   /** Requests per second, with bursts of one second's worth; 0 = no limit. */
@@ -20,11 +21,6 @@ export interface Place {
 /** Callers whose rate is remembered. Who is forgotten starts with a full bucket. */
 const BUCKETS_MAX = 10_000;
 
-interface Bucket {
-  tokens: number;
-  atMs: number;
-}
-
 export function createCallerLimits(
   current: () => CallerLimitsConfig,
   nowMs: () => number,
@@ -36,17 +32,15 @@ export function createCallerLimits(
   function waitSecs(caller: string): number {
     const { rateLimitRps } = current();
     if (rateLimitRps === 0) return 0;
-    const burst = Math.max(1, rateLimitRps);
-    const atMs = nowMs();
-    const bucket = buckets.get(caller) ?? { tokens: burst, atMs };
-    const refilled = bucket.tokens + ((atMs - bucket.atMs) / 1000) * rateLimitRps;
-    const tokens = Math.min(burst, refilled);
-    const isAllowed = tokens >= 1;
+    const limits = { capacity: Math.max(1, rateLimitRps), perSec: rateLimitRps };
+    const now = nowMs();
+    const bucket = refilled(buckets.get(caller) ?? full(limits, now), limits, now);
+    const wait = waitMs(bucket, limits);
     // Last used, last dropped.
     buckets.delete(caller);
-    buckets.set(caller, { tokens: isAllowed ? tokens - 1 : tokens, atMs });
+    buckets.set(caller, wait === 0 ? taken(bucket) : bucket);
     if (buckets.size > BUCKETS_MAX) buckets.delete(buckets.keys().next().value!);
-    return isAllowed ? 0 : Math.max(1, Math.ceil((1 - tokens) / rateLimitRps));
+    return Math.ceil(wait / 1000);
   }
 
   return {

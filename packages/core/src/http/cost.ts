@@ -3,9 +3,11 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import { type ChatRequest, parseChatRequest } from '../openai/chat-request.ts';
+import { type Facts, NO_FACTS } from '../outcome.ts';
 import type { Choice } from '../route/choose.ts';
 import type { Routed, Wish } from '../route/route.ts';
 import { type Prompt, promptOf } from '../tokens/prompt.ts';
+import { factHeaders } from './answer-headers.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
@@ -13,6 +15,7 @@ import { wireRates } from './models.ts';
 export interface CostRouteDeps extends AuthDeps {
   /** The stage of a real request, without taking anybody's turn. */
   readonly dryRoute: (request: ChatRequest, prompt: Prompt, asked: DryAsk) => Routed;
+  readonly nowMs: () => number;
 }
 
 export interface DryAsk {
@@ -31,24 +34,34 @@ export function costRoute(app: FastifyInstance, deps: CostRouteDeps): void {
         return undefined;
       },
       handler(request, reply) {
-        const answer = costOfRequest(deps, request);
+        const { answer, facts } = costOfRequest(deps, request);
+        reply.headers(factHeaders(facts, deps.nowMs() - request.receivedAtMs));
         return 'kind' in answer ? writeRefusal(reply, answer) : reply.send(answer);
       },
     });
   }
 }
 
-function costOfRequest(deps: CostRouteDeps, http: FastifyRequest): object | Refusal {
+interface Costed {
+  readonly answer: object | Refusal;
+  /** What the headers of the request itself would say, as far as they are known beforehand. */
+  readonly facts: Facts;
+}
+
+function costOfRequest(deps: CostRouteDeps, http: FastifyRequest): Costed {
   const body = Buffer.isBuffer(http.body) ? http.body : Buffer.alloc(0);
   const parsed = parseChatRequest(body);
   if (!parsed.ok) {
     const { code, message, param } = parsed.error;
-    return refuse(code, message, { param });
+    return { answer: refuse(code, message, { param }), facts: NO_FACTS };
   }
   const { request } = parsed;
   const wish = wishOf(http);
   const routed = deps.dryRoute(request, promptOf(request.body), { caller: http.caller!, wish });
-  return routed.choice.kind === 'refused' ? routed.choice : explain(routed, routed.choice);
+  const { choice, policy, score, floor } = routed;
+  const facts: Facts = { ...NO_FACTS, policy, score, floor };
+  if (choice.kind === 'refused') return { answer: choice, facts };
+  return { answer: explain(routed, choice), facts: { ...facts, candidate: choice.candidates[0] } };
 }
 
 function explain({ policy, score, floor }: Routed, choice: Choice): object {

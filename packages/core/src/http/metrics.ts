@@ -4,7 +4,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Snapshot } from '../catalogue/snapshot.ts';
 import { CORE_ERRORS } from '../errors.ts';
 import type { Outcome } from '../outcome.ts';
-import type { JournalStore, RequestRow } from '../ports.ts';
+import type { JournalStore, RequestLog, RequestRow } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
 import type { Activity } from './chat-completions.ts';
@@ -22,6 +22,7 @@ export interface MetricSources {
   readonly current: () => Snapshot;
   readonly breakers: BreakerRegistry;
   readonly journal: JournalStore;
+  readonly requestLog: RequestLog;
   readonly activity: Activity;
   /** Null in free mode. */
   readonly deliveries: Deliveries | null;
@@ -91,7 +92,7 @@ function codeOf(code: string | null): string {
 }
 
 function addGauges(sources: MetricSources, registers: Registry[]): void {
-  const { current, breakers, journal, activity, deliveries } = sources;
+  const { current, breakers, journal, requestLog, activity, deliveries } = sources;
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -129,6 +130,11 @@ function addGauges(sources: MetricSources, registers: Registry[]): void {
   gauge('arbstr_requests_open', 'Requests under way', () => activity.open);
   gauge('arbstr_journal_ok', '1 while the journal takes writes', () =>
     journal.trouble === null ? 1 : 0,
+  );
+  gauge(
+    'arbstr_request_rows_dropped_total',
+    'Records of requests that were given up while the disk refused writes',
+    () => requestLog.dropped,
   );
   gauge(
     'arbstr_settlements_undelivered',

@@ -20,6 +20,21 @@ export interface ProvidersRouteDeps extends OperatorAuth {
   readonly breakers: BreakerRegistry;
 }
 
+/** What reverse proxies add: the request came from somewhere else. */
+const FORWARDING = [
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+];
+
+/** A proxy may add none of these but keep the Host; so does a browser that a rebound name sends here. */
+const isForwarded = ({ headers, hostname }: FastifyRequest): boolean =>
+  FORWARDING.some((name) => headers[name] !== undefined) ||
+  !isLoopback(hostname.replace(/^\[(.*)\]$/, '$1'));
+
 /** The holder of server.auth_token; without one, whoever is on this machine, if core serves no other. */
 export function refuseStranger(auth: OperatorAuth, request: FastifyRequest): Refusal | null {
   const { host } = auth;
@@ -31,10 +46,10 @@ export function refuseStranger(auth: OperatorAuth, request: FastifyRequest): Ref
       'This is the operator\'s: send server.auth_token as "Authorization: Bearer …".',
     );
   }
-  if (isLoopback(host)) return null;
+  if (isLoopback(host) && !isForwarded(request)) return null;
   return refuse(
     'insufficient_scope',
-    "This is the operator's, and core listens for other machines without an operator token: set server.auth_token.",
+    "This is the operator's, and without an operator token it answers only who asks on this machine, by its own address: set server.auth_token.",
   );
 }
 

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../auth/caller.ts';
 import { refuse } from '../errors.ts';
-import type { RequestLog, RequestQueries, StoredRequest } from '../ports.ts';
+import { type RequestLog, type RequestQueries, type StoredRequest, SUCCESSES } from '../ports.ts';
 import { type AuthDeps, recordReader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 import { badQuery, rangeOf, rangeQuery } from './time-range.ts';
@@ -104,7 +104,7 @@ function wireRequest(row: StoredRequest) {
     complexity_score: row.complexityScore,
     policy: row.policy,
     streaming: row.streaming,
-    success: row.ending === 'answered',
+    success: SUCCESSES.includes(row.ending),
     /** answered | replayed | client_gone | broken | refused */
     ending: row.ending,
     status: row.status,

@@ -52,7 +52,7 @@ async function answer(
   const filter = { agentId: ownerOf(caller), model, provider, ...range };
   const found = await deps.queries.stats(filter, groupBy ?? null);
   if (found.kind === 'unanswered') return refuse('overloaded', found.reason);
-  const { all, groups } = found.value;
+  const { all, groups, others } = found.value;
   const wired = (groups ?? []).map((stats) => ({ key: stats.key, ...wireStats(stats) }));
   const byKey = () => Object.fromEntries(wired.map(({ key, ...rest }) => [key ?? 'unknown', rest]));
   return {
@@ -63,7 +63,11 @@ async function answer(
       message: 'No requests in this range; widen it with range, since or until.',
     }),
     ...wireStats(all),
-    ...(groups !== null && { groups: wired }),
+    ...(groups !== null && {
+      groups: wired,
+      /** Those with the fewest requests, summed up where there are too many to list. */
+      others: others === null ? null : { groups: others.groups, ...wireStats(others) },
+    }),
     // Where the originals had them.
     ...(groupBy === 'model' && { models: byKey() }),
     ...(groupBy === 'tier' && { tiers: byKey() }),
@@ -86,6 +90,8 @@ function wireStats(stats: Stats) {
     saved_sats: { dearest: sats(stats.savedDearestMsat), mean: sats(stats.savedMeanMsat) },
     performance: {
       avg_latency_ms: stats.avgLatencyMs,
+      /** The newest of the requests: all percentiles are of these. */
+      percentiles_of: stats.sampled,
       p50_latency_ms: latencyMs.p50,
       p95_latency_ms: latencyMs.p95,
       p99_latency_ms: latencyMs.p99,

@@ -1,27 +1,5 @@
-/**
- * What bounds the load and the loss that failures can multiply: token buckets, pure but for the clock
- * that is passed in.
- */
-
-export interface BucketLimits {
-  readonly capacity: number;
-  readonly perSec: number;
-}
-
-interface Bucket {
-  readonly tokens: number;
-  readonly atMs: number;
-}
-
-const full = (limits: BucketLimits, nowMs: number): Bucket => ({
-  tokens: limits.capacity,
-  atMs: nowMs,
-});
-
-function refilled({ tokens, atMs }: Bucket, limits: BucketLimits, nowMs: number): Bucket {
-  const earned = (Math.max(0, nowMs - atMs) / 1000) * limits.perSec;
-  return { tokens: Math.min(limits.capacity, tokens + earned), atMs: nowMs };
-}
+/** What bounds the load and the loss that failures can multiply. */
+import { type Bucket, type BucketLimits, full, refilled, taken, waitMs } from './bucket.ts';
 
 /** Second and later rounds of this process: when everything is down, they must not multiply the load. */
 export interface RetryBudget {
@@ -43,10 +21,10 @@ export function createRetryBudget(nowMs: () => number): RetryBudget {
       bucket = { tokens: Math.min(RETRIES.capacity, tokens + RETRIES_PER_REQUEST), atMs };
     },
     spend() {
-      const { tokens, atMs } = refilled(bucket, RETRIES, nowMs());
-      const granted = tokens >= 1;
-      bucket = { tokens: granted ? tokens - 1 : tokens, atMs };
-      return granted;
+      bucket = refilled(bucket, RETRIES, nowMs());
+      if (waitMs(bucket, RETRIES) > 0) return false;
+      bucket = taken(bucket);
+      return true;
     },
   };
 }
@@ -81,15 +59,13 @@ export function createLossBudget(nowMs: () => number): LossBudget {
   return {
     waitMs(agentId) {
       const bucket = buckets.get(agentId);
-      if (bucket === undefined) return 0;
-      const { tokens } = refilled(bucket, LOSSES, nowMs());
-      return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / LOSSES.perSec) * 1000);
+      return bucket === undefined ? 0 : waitMs(refilled(bucket, LOSSES, nowMs()), LOSSES);
     },
     lose(agentId) {
       const now = nowMs();
       if (!buckets.has(agentId) && buckets.size >= AGENTS_MAX) forgetFull(now);
-      const { tokens } = refilled(buckets.get(agentId) ?? full(LOSSES, now), LOSSES, now);
-      buckets.set(agentId, { tokens: Math.max(0, tokens - 1), atMs: now });
+      const bucket = refilled(buckets.get(agentId) ?? full(LOSSES, now), LOSSES, now);
+      buckets.set(agentId, taken(bucket));
     },
   };
 }

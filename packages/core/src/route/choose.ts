@@ -2,7 +2,7 @@
  * Which candidates serve a request, in which order, and what it can cost at most. Pure: what moves
  * (breakers, latencies, turns) is asked through ports, so that a dry run shares this code.
  *
- *   models of the name ▸ sellers ▸ eligible ▸ tier ▸ rank ▸ ceiling
+ *   models of the name ▸ sellers ▸ eligible ▸ floor ▸ rank ▸ ceiling
  */
 import type { Msat } from '@arbstr/shared';
 import type { Rescue, Strategy, Tier, VirtualModel } from '../config/types.ts';
@@ -29,7 +29,7 @@ export interface Choice {
   /** Everybody who could have served it, for what it would have cost there. */
   readonly qualified: readonly Candidate[];
   readonly excluded: readonly Excluded[];
-  /** Worst case over `candidates`: what is reserved. */
+  /** Worst case over `candidates`, each of which may serve: what is reserved. */
   readonly ceilingMsat: Msat;
   /** Of the prompt, images included, at the first candidate: what a crash after dispatch bills at least. */
   readonly estimatedInputTokens: number;
@@ -57,18 +57,22 @@ export interface ChooseInput extends EligibleInput {
 
 export function choose(input: ChooseInput): Choice | Refusal {
   const { eligible, excluded } = judgeAll(input);
-  const qualified = withinTiers(input, eligible, excluded);
+  const { qualified, below } = byFloor(input, eligible, excluded);
   if (qualified.length === 0) return refuseNobody(input, excluded);
   const ranked = rank(qualified, input.strategy, rankName(input), input.ranking);
-  const candidates = ranked.slice(0, input.maxAttempts);
+  // An answer from below the floor is better than none: the highest of them first.
+  const fallbacks = rank(below, 'cheapest', '', input.ranking).toSorted(
+    (a, b) => rankOfTier(b.tier) - rankOfTier(a.tier),
+  );
+  const candidates = [...ranked, ...fallbacks].slice(0, input.maxAttempts);
+  const unused = below.filter((candidate) => !candidates.includes(candidate));
   const [best] = candidates;
   return {
     kind: 'chosen',
     candidates: [best!, ...candidates.slice(1)],
     qualified,
-    excluded,
+    excluded: [...excluded, ...unused.map((each) => excludedBy({ reason: 'below_floor' }, each))],
     rescue: input.rule?.rescue ?? input.rescue,
-    // Of whoever may be tried: a crash bills no less than the prompt at any of them.
     estimatedInputTokens: inputTokensAt(input, best!.offer),
     ceilingMsat: ceilingOf(
       candidates.map((candidate) => ({
@@ -96,28 +100,35 @@ function judgeAll(input: ChooseInput): { eligible: Candidate[]; excluded: Exclud
   return { eligible, excluded };
 }
 
-/**
- * Those at or above the floor. Where there are none, the highest tier below serves, unless the
- * policy forbids it.
- */
-function withinTiers(
+interface Tiers {
+  /** At or above the floor; where there are none, those of the highest tier below it. */
+  readonly qualified: readonly Candidate[];
+  /** The others, whom the policy lets serve where all of these fail. */
+  readonly below: readonly Candidate[];
+}
+
+function byFloor(
   { floor, rule }: ChooseInput,
   eligible: readonly Candidate[],
   excluded: Excluded[],
-): Candidate[] {
-  if (floor === null) return [...eligible];
-  let lowest = rankOfTier(floor);
-  const highest = Math.max(-1, ...eligible.map(({ tier }) => rankOfTier(tier)));
+): Tiers {
+  if (floor === null) return { qualified: eligible, below: [] };
   const isStrict = rule?.strictTier === true;
-  if (highest < lowest && !isStrict) lowest = highest;
-  const exclusion: Exclusion = isStrict
-    ? { reason: 'policy', rule: 'strict_tier' }
-    : { reason: 'below_floor' };
-  return eligible.filter(({ provider, offer, tier }) => {
-    if (rankOfTier(tier) >= lowest) return true;
-    excluded.push({ provider: provider.name, model: offer.model, exclusion });
-    return false;
-  });
+  const highest = Math.max(...eligible.map(({ tier }) => rankOfTier(tier)));
+  const lowest = isStrict ? rankOfTier(floor) : Math.min(rankOfTier(floor), highest);
+  const reaches = ({ tier }: Candidate): boolean => rankOfTier(tier) >= lowest;
+  const below = eligible.filter((candidate) => !reaches(candidate));
+  if (!isStrict) return { qualified: eligible.filter(reaches), below };
+  excluded.push(...below.map((candidate) => excludedBy(STRICT, candidate)));
+  return { qualified: eligible.filter(reaches), below: [] };
 }
+
+const STRICT: Exclusion = { reason: 'policy', rule: 'strict_tier' };
+
+const excludedBy = (exclusion: Exclusion, { provider, offer }: Candidate): Excluded => ({
+  provider: provider.name,
+  model: offer.model,
+  exclusion,
+});
 
 const rankName = ({ request, rule }: ChooseInput): string => `${rule?.name ?? ''} ${request.model}`;

@@ -3,7 +3,7 @@ import type { Strategy } from '../config/types.ts';
 import type { Candidate } from './eligible.ts';
 
 export interface Ranking {
-  /** Moving average of the time to the first token, ms; null = not observed lately. */
+  /** Moving average of the time to the first token (not streamed: to the whole answer), ms; null = not observed lately. */
   latencyMs(provider: string, model: string): number | null;
   /** Counts up with every request under this name: whose turn it is. */
   turn(name: string): number;
@@ -14,7 +14,7 @@ export interface Ranking {
 /** Share of the requests under `lowest_latency` that go to somebody whose latency is not known. */
 const EXPLORE_SHARE = 0.05;
 
-/** Every strategy puts one candidate first; behind it the others stand by cost. */
+/** Who is tried first, and behind it the others: by cost, by latency, or as their turns come. */
 export function rank(
   candidates: readonly Candidate[],
   strategy: Strategy,
@@ -45,18 +45,22 @@ function byExpectedCost(ranking: Ranking) {
     a.expectedMsat - b.expectedMsat || latency(a) - latency(b) || byName(a, b);
 }
 
-function byName(a: Candidate, b: Candidate): number {
-  const [left, right] = [a, b].map(({ provider, offer }) => `${provider.name} ${offer.model}`);
-  return left! < right! ? -1 : left! > right! ? 1 : 0;
-}
+/** By provider, and where one sells several of the models, by model. */
+const byName = (a: Candidate, b: Candidate): number =>
+  ascending(a.provider.name, b.provider.name) || ascending(a.offer.model, b.offer.model);
+
+const ascending = (left: string, right: string): number =>
+  left < right ? -1 : left > right ? 1 : 0;
 
 function byLatency(byCost: readonly Candidate[], ranking: Ranking): Candidate[] {
-  const latency = ({ provider, offer }: Candidate): number | null =>
-    ranking.latencyMs(provider.name, offer.model);
-  const unknown = byCost.filter((candidate) => latency(candidate) === null);
-  const known = byCost
-    .filter((candidate) => latency(candidate) !== null)
-    .toSorted((a, b) => latency(a)! - latency(b)!);
+  const unknown: Candidate[] = [];
+  const timed: { readonly candidate: Candidate; readonly ms: number }[] = [];
+  for (const candidate of byCost) {
+    const ms = ranking.latencyMs(candidate.provider.name, candidate.offer.model);
+    if (ms === null) unknown.push(candidate);
+    else timed.push({ candidate, ms });
+  }
+  const known = timed.toSorted((a, b) => a.ms - b.ms).map(({ candidate }) => candidate);
   // Where nothing is known yet they stand by cost: exploring is bounded then, too.
   const explores = unknown.length > 0 && ranking.random() < EXPLORE_SHARE;
   if (!explores) return [...known, ...unknown];

@@ -1,4 +1,8 @@
-/** What the caller is told where no candidate is left: the reason that it can do something about first. */
+/**
+ * What the caller is told where no candidate is left. What passes by itself comes first, rests before
+ * full ones, because somebody could serve the same request later; only where nobody could ever is
+ * the request itself at fault.
+ */
 import { type Refusal, refuse } from '../errors.ts';
 import type { ChooseInput, Excluded, Exclusion } from './choose.ts';
 

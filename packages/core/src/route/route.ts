@@ -1,5 +1,4 @@
 /** ROUTE: policy ▸ complexity ▸ floor ▸ choose. One function for requests and for dry runs. Pure. */
-
 import { scoreComplexity } from '../complexity/score.ts';
 import type { Config, Tier } from '../config/types.ts';
 import type { Refusal } from '../errors.ts';

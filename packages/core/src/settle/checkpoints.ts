@@ -2,7 +2,6 @@
  * Keeps the journal's picture of live streams fresh, so that a crash bills what was delivered: at
  * most CHECKPOINT_MS or CHECKPOINT_CHARS of text behind.
  */
-
 import type { Hold } from '../reserve/hold.ts';
 import type { Meter } from '../stream/meter.ts';
 import { estimateTokens } from '../tokens/estimate.ts';

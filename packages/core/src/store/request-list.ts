@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
-import { and, asc, count, desc, eq, gte, lte, ne } from 'drizzle-orm';
+import { and, asc, count, desc, eq, gte, inArray, lte, notInArray } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
-import type { RequestFilter, RequestPage } from '../ports.ts';
+import { type RequestFilter, type RequestPage, SUCCESSES } from '../ports.ts';
 import { requests } from './schema.ts';
 
 const SORT_COLUMNS = {
@@ -20,8 +20,8 @@ export function listRequests(db: Database.Database, filter: RequestFilter): Requ
     filter.success === undefined
       ? undefined
       : filter.success
-        ? eq(requests.ending, 'answered')
-        : ne(requests.ending, 'answered'),
+        ? inArray(requests.ending, SUCCESSES)
+        : notInArray(requests.ending, SUCCESSES),
     filter.streaming === undefined ? undefined : eq(requests.streaming, filter.streaming),
     filter.correlationId === undefined
       ? undefined

@@ -30,9 +30,13 @@ export function createRequestLog(
     `select seq from requests
      where seq <= (select max(seq) from requests) - ${rowsMax} order by seq`,
   );
+  let dropped = 0;
   return {
     append(row) {
-      writer.lazy(() => insert.run(...valuesOf(row)));
+      if (!writer.expendable(() => insert.run(...valuesOf(row)))) dropped++;
+    },
+    get dropped() {
+      return dropped;
     },
     prune(beforeMs) {
       const removed = [removeOld.run(beforeMs), removeBeyond.run()];

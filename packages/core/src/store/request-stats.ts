@@ -1,9 +1,21 @@
 /** Sums over the request log. SQL makes the sums; the percentiles are of a sample of the rows. */
 import type Database from 'better-sqlite3';
-import type { GroupedStats, Percentiles, Stats, StatsFilter, StatsGroup } from '../ports.ts';
+import {
+  type GroupedStats,
+  type Percentiles,
+  type Stats,
+  type StatsFilter,
+  type StatsGroup,
+  SUCCESSES,
+} from '../ports.ts';
 
 /** Percentiles are of so many of the newest requests: a sort of more would hold up everybody. */
 const SAMPLED_MAX = 100_000;
+
+/** Names that callers write may be as many as their requests. */
+const NAMES_MAX = 100;
+/** A year of hours. */
+const TIMES_MAX = 24 * 366;
 
 const KEYS: Record<StatsGroup, string> = {
   model: 'requested_model',
@@ -19,14 +31,14 @@ const WHERE = `timestamp_ms between @sinceMs and @untilMs
   and (@provider is null or provider = @provider collate nocase)`;
 
 const SUMS = `count(*) as total,
-  coalesce(sum(ending in ('answered', 'replayed')), 0) as success,
+  coalesce(sum(ending in (${SUCCESSES.map((ending) => `'${ending}'`).join(', ')})), 0) as success,
   coalesce(sum(streaming), 0) as streaming,
   coalesce(sum(cost_msat), 0) as costMsat, coalesce(sum(lost_msat), 0) as lostMsat,
   coalesce(sum(dearest_msat - cost_msat), 0) as savedDearestMsat,
   coalesce(sum(mean_msat - cost_msat), 0) as savedMeanMsat,
   coalesce(sum(input_tokens), 0) as inputTokens,
   coalesce(sum(output_tokens), 0) as outputTokens,
-  round(avg(latency_ms)) as avgLatencyMs`;
+  coalesce(sum(latency_ms), 0) as latencySumMs`;
 
 interface Params {
   agentId: string | null;
@@ -36,7 +48,9 @@ interface Params {
   untilMs: number;
 }
 
-type Sums = Omit<Stats, 'latencyMs' | 'firstByteMs'>;
+interface Sums extends Omit<Stats, 'latencyMs' | 'firstByteMs' | 'sampled' | 'avgLatencyMs'> {
+  readonly latencySumMs: number;
+}
 
 interface Sample {
   key: string | null;
@@ -63,25 +77,52 @@ export function requestStats(
        where ${where} order by seq desc limit ${SAMPLED_MAX}`,
     )
     .all(params);
-  const sums = (of: string, group: string): Sums[] =>
-    db
-      .prepare<[Params], Sums>(`select ${of} as key, ${SUMS} from requests where ${where} ${group}`)
-      .all(params);
+  const sums = (of: string, group: string) =>
+    db.prepare<[Params], Sums>(
+      `select ${of} as key, ${SUMS} from requests where ${where} ${group}`,
+    );
+  const all = withPercentiles(sums('null', '').get(params)!, samples);
+  if (groupBy === null) return { all, groups: null, others: null };
 
   const byKey = Map.groupBy(samples, (sample) => sample.key);
-  return {
-    all: withPercentiles(sums('null', '')[0]!, samples),
-    groups:
-      groupBy &&
-      sums(key, 'group by 1 order by total desc, 1').map((group) =>
-        withPercentiles(group, byKey.get(group.key) ?? []),
-      ),
-  };
+  const groupsMax = groupBy === 'hour' || groupBy === 'day' ? TIMES_MAX : NAMES_MAX;
+  const groups: Stats[] = [];
+  let others: Sums | null = null;
+  let otherGroups = 0;
+  for (const group of sums(key, 'group by 1 order by total desc, 1').iterate(params)) {
+    if (groups.length < groupsMax) {
+      groups.push(withPercentiles(group, byKey.get(group.key) ?? []));
+      byKey.delete(group.key);
+    } else {
+      others = others === null ? { ...group, key: null } : added(others, group);
+      otherGroups++;
+    }
+  }
+  if (others === null) return { all, groups, others };
+  const rest = withPercentiles(others, [...byKey.values()].flat());
+  return { all, groups, others: { ...rest, groups: otherGroups } };
 }
 
-function withPercentiles(sums: Sums, samples: readonly Sample[]): Stats {
+/** `key` stays that of `a`. */
+const added = (a: Sums, b: Sums): Sums => ({
+  key: a.key,
+  total: a.total + b.total,
+  success: a.success + b.success,
+  streaming: a.streaming + b.streaming,
+  costMsat: a.costMsat + b.costMsat,
+  lostMsat: a.lostMsat + b.lostMsat,
+  savedDearestMsat: a.savedDearestMsat + b.savedDearestMsat,
+  savedMeanMsat: a.savedMeanMsat + b.savedMeanMsat,
+  inputTokens: a.inputTokens + b.inputTokens,
+  outputTokens: a.outputTokens + b.outputTokens,
+  latencySumMs: a.latencySumMs + b.latencySumMs,
+});
+
+function withPercentiles({ latencySumMs, ...sums }: Sums, samples: readonly Sample[]): Stats {
   return {
     ...sums,
+    avgLatencyMs: sums.total === 0 ? null : Math.round(latencySumMs / sums.total),
+    sampled: samples.length,
     latencyMs: percentiles(samples.map(({ latency_ms }) => latency_ms)),
     firstByteMs: percentiles(samples.flatMap(({ first_byte_ms }) => first_byte_ms ?? [])),
   };

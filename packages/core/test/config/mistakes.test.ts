@@ -326,6 +326,13 @@ describe('policies, virtual models and tiers', () => {
       ['1: each policy needs a name', '2: there is no provider "nobody"; there are "alpha"'],
     ],
     [
+      '[[policies.rules]]\nname = "a"\nmax_sats_per_1m_output = 8.0005\nmax_sats_per_request = 1e-4',
+      [
+        '3: max_sats_per_1m_output must have at most three decimals',
+        '4: max_sats_per_request must have at most three decimals',
+      ],
+    ],
+    [
       '[[policies.rules]]\nname = "a b"\nmin_tier = "best"\nstrategy = "cheap"',
       [
         '2: name must be 1 to 128 visible ASCII characters',

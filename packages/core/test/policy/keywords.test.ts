@@ -16,6 +16,17 @@ describe('a keyword', () => {
     ['c++', 'in C++, please', true],
     ['.*', 'anything', false],
     ['代码', '写 代码 吧', true],
+    ['代码', '请帮我写代码吧', true],
+    ['代码', '请帮我写程序吧', false],
+    ['コード', 'このコードを直して', true],
+    ['コードを', 'このコード を直して', false],
+    ['python', 'Pythonで並べ替える', true],
+    ['python', '用Python写', true],
+    ['python', 'ipythonで', false],
+    ['python3系', 'Python3系で', true],
+    ['python3系', 'cpython3系で', false],
+    ['โค้ด', 'ช่วยเขียนโค้ดให้หน่อย', true],
+    ['код', 'кодекс', false],
   ])('%j in %j: %s', (keyword, text, expected) => {
     expect(matches([keyword], text)).toBe(expected);
   });

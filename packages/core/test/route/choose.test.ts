@@ -2,8 +2,8 @@ import { msat } from '@arbstr/shared';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mockConfig } from '../../src/config/mock.ts';
-import type { Offer, ProviderConfig } from '../../src/config/types.ts';
-import { parseChatRequest } from '../../src/openai/chat-request.ts';
+import type { Offer, PolicyRule, ProviderConfig } from '../../src/config/types.ts';
+import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
 import { type ChooseInput, choose } from '../../src/route/choose.ts';
 import { sellersOf } from '../../src/route/sellers.ts';
 import { estimatePrompt, promptOf } from '../../src/tokens/prompt.ts';
@@ -42,6 +42,19 @@ function seller({
   };
 }
 
+const NO_RULE: PolicyRule = {
+  name: 'p',
+  allowedModels: null,
+  allowedProviders: null,
+  strategy: null,
+  maxOutputMsatPerMtok: null,
+  maxRequestMsat: null,
+  minTier: null,
+  strictTier: false,
+  rescue: null,
+  keywords: null,
+};
+
 interface Wish {
   body?: object;
   sellers: ProviderConfig[];
@@ -50,6 +63,9 @@ interface Wish {
   busy?: string[];
   maxAttempts?: number;
   outputExpectation?: number;
+  request?: Partial<ChatRequest>;
+  floor?: ChooseInput['floor'];
+  isStrict?: boolean;
 }
 
 function chosen(wish: Wish) {
@@ -57,12 +73,12 @@ function chosen(wish: Wish) {
   const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
   if (!parsed.ok) throw new Error(parsed.error.message);
   return choose({
-    request: parsed.request,
+    request: { ...parsed.request, ...wish.request },
     sellers: sellersOf(wish.sellers),
     virtual: null,
-    rule: null,
+    rule: wish.isStrict ? { ...NO_RULE, strictTier: true } : null,
     agentModels: null,
-    floor: null,
+    floor: wish.floor ?? null,
     strategy: 'cheapest',
     ranking: { latencyMs: () => null, turn: () => 0, random: () => 0.5 },
     prompt: estimatePrompt(promptOf(body)),
@@ -211,6 +227,56 @@ describe('choose', () => {
     expect(names({ sellers: [seller({ name: 'a' })], body, billing: null })).toEqual(['a']);
     const sellers = [seller({ name: 'a' }), seller({ name: 'b', allowParams: ['service_tier'] })];
     expect(names({ sellers, body })).toEqual(['b']);
+  });
+
+  describe('below the floor', () => {
+    const sellers = [
+      seller({ name: 'home', tier: 'local', input: 0, output: 0 }),
+      seller({ name: 'shop', tier: 'standard', output: 20 }),
+      seller({ name: 'mall', tier: 'standard', output: 10 }),
+      seller({ name: 'top', tier: 'frontier', output: 50 }),
+    ];
+    const floor = 'frontier';
+    const reasons = (wish: Wish) =>
+      candidates(wish).excluded.map(({ provider, exclusion }) => [provider, exclusion.reason]);
+
+    it('tries the highest first, after all that reach it, as far as attempts go', () => {
+      const wish: Wish = { sellers, floor, maxAttempts: 3 };
+      expect(names(wish)).toEqual(['top', 'mall', 'shop']);
+      expect(reasons(wish)).toEqual([['home', 'below_floor']]);
+      expect(candidates(wish).qualified.map(({ provider }) => provider.name)).toEqual(['top']);
+    });
+
+    it('serves from the highest where nobody reaches it', () => {
+      const wish: Wish = { sellers, floor, open: ['top'], maxAttempts: 2 };
+      expect(names(wish)).toEqual(['mall', 'shop']);
+      expect(candidates(wish).qualified).toHaveLength(2);
+    });
+
+    it('tries nobody where the policy is strict', () => {
+      const wish: Wish = { sellers, floor, isStrict: true };
+      expect(names(wish)).toEqual(['top']);
+      expect(reasons(wish)).toEqual(['home', 'shop', 'mall'].map((name) => [name, 'policy']));
+      expect(chosen({ ...wish, open: ['top'] })).toMatchObject({ code: 'no_healthy_provider' });
+    });
+  });
+
+  it('looks through the messages once for all sellers that allow the same', () => {
+    const readsFor = (sellers: ProviderConfig[]) => {
+      let reads = 0;
+      const message = {
+        role: 'user',
+        get content() {
+          reads++;
+          return 'hi';
+        },
+      };
+      candidates({ sellers, request: { messages: [message] } });
+      return reads;
+    };
+    const alike = Array.from({ length: 50 }, (_, i) => seller({ name: `p${i}` }));
+    expect(readsFor(alike)).toBe(readsFor([alike[0]!]));
+    expect(readsFor(alike)).toBeGreaterThan(0);
   });
 
   it('orders totally: the same answer whatever the order of the configuration', () => {

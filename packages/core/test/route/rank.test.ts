@@ -1,8 +1,10 @@
 import { msat } from '@arbstr/shared';
 import { describe, expect, it } from 'vitest';
 import type { Candidate } from '../../src/route/eligible.ts';
+import type { Attempts, FailedAttempt, FirstAnswer } from '../../src/route/first-answer.ts';
 import { createObserved } from '../../src/route/observed.ts';
 import { type Ranking, rank } from '../../src/route/rank.ts';
+import { learning } from '../../src/stages.ts';
 
 const candidate = (name: string, cost: number, weight = 1): Candidate =>
   ({
@@ -49,10 +51,12 @@ describe('round_robin', () => {
       () => 0,
       () => 0,
     );
-    const firsts = [1, 2, 3, 4].map(() => names(rank([A, B, C], 'round_robin', 'n', observed))[0]);
+    const ranking = observed.ranking(true);
+    const firsts = [1, 2, 3, 4].map(() => names(rank([A, B, C], 'round_robin', 'n', ranking))[0]);
     expect(firsts.join('')).toBe('abca');
-    expect(names(rank([A, B, C], 'round_robin', 'n', observed.dry))[0]).toBe('b');
-    expect(names(rank([A, B, C], 'round_robin', 'n', observed))[0]).toBe('b');
+    expect(names(rank([A, B, C], 'round_robin', 'n', observed.dry(true)))[0]).toBe('b');
+    // One turn for all requests, streamed or not.
+    expect(names(rank([A, B, C], 'round_robin', 'n', observed.ranking(false)))[0]).toBe('b');
   });
 });
 
@@ -77,11 +81,45 @@ describe('what was observed', () => {
       () => nowMs,
       () => 0,
     );
-    expect(observed.latencyMs('a', 'm')).toBeNull();
-    observed.observe('a', 'm', 100);
-    observed.observe('a', 'm', 200);
-    expect(observed.latencyMs('a', 'm')).toBe(120);
+    const { latencyMs } = observed.ranking(true);
+    expect(latencyMs('a', 'm')).toBeNull();
+    observed.observe('a', 'm', true, 100);
+    observed.observe('a', 'm', true, 200);
+    expect(latencyMs('a', 'm')).toBe(120);
     nowMs = 600_001;
-    expect(observed.latencyMs('a', 'm')).toBeNull();
+    expect(latencyMs('a', 'm')).toBeNull();
+  });
+
+  it('of whole answers says nothing of streams', async () => {
+    const observed = createObserved(
+      () => 0,
+      () => 0,
+    );
+    observed.observe('a', 'm', false, 9_000);
+    expect(observed.ranking(true).latencyMs('a', 'm')).toBeNull();
+    expect(observed.ranking(false).latencyMs('a', 'm')).toBe(9_000);
+    expect(observed.dry(false).latencyMs('a', 'm')).toBe(9_000);
+  });
+
+  it('is what first attempts took, streamed or whole', async () => {
+    const observed = createObserved(
+      () => 0,
+      () => 0,
+    );
+    let nowMs = 0;
+    const answered = (kind: 'whole' | 'streaming' | 'nobody', failed: number) => async () => {
+      nowMs += 100;
+      const answer = { kind, candidate: A } as unknown as FirstAnswer;
+      return { answer, failed: Array.from({ length: failed }, () => ({}) as FailedAttempt) };
+    };
+    const learn = (answer: () => Promise<Attempts>) =>
+      learning({ observed, nowMs: () => nowMs }, answer);
+    await learn(answered('nobody', 0));
+    await learn(answered('whole', 1));
+    expect(observed.ranking(false).latencyMs('a', 'm')).toBeNull();
+    await learn(answered('whole', 0));
+    await learn(answered('streaming', 0));
+    expect(observed.ranking(false).latencyMs('a', 'm')).toBe(100);
+    expect(observed.ranking(true).latencyMs('a', 'm')).toBe(100);
   });
 });

@@ -129,3 +129,17 @@ it('forgets what is older than it is told to keep', () => {
     ['new'],
   );
 });
+
+it('lets only so many rows wait for a disk that refuses, and counts the others', () => {
+  const pages = store.db.pragma('page_count', { simple: true }) as number;
+  store.db.pragma(`max_page_count = ${pages}`);
+  for (let i = 0; i < 6_000; i++) log.append(rowOf(`before-${i}`));
+  expect(writer.flush()).toBe(false);
+  for (let i = 0; i < 4_005; i++) log.append(rowOf(`after-${i}`));
+  expect(log.dropped).toBe(5);
+  store.db.pragma('max_page_count = 1000000');
+  expect(writer.flush()).toBe(true);
+  expect(listRequests(store.db, everything).total).toBe(10_000);
+  log.append(rowOf('later'));
+  expect(log.dropped).toBe(5);
+});
