@@ -32,6 +32,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   vault.depositWatcher.start();
   vault.payoutRunner.start();
   vault.runner.start();
+  vault.checkpoints.start();
   const address = await listen(vault, config.host, config.port);
   log.info({ address, database: config.databasePath }, 'vault is serving');
 }

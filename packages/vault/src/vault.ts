@@ -6,7 +6,9 @@ import type { Logger } from 'pino';
 import { createAgentQueries } from './agent/agent-queries.ts';
 import { buildApp } from './app.ts';
 import { createBooks } from './audit/books-queries.ts';
+import { CheckpointExporter } from './audit/checkpoint/exporter.ts';
 import { createHistory } from './audit/history.ts';
+import { exportInWorker } from './audit/in-worker.ts';
 import { createSeal } from './audit/seal.ts';
 import type { VaultConfig } from './config/config.ts';
 import { migrate } from './db/migrate.ts';
@@ -54,6 +56,7 @@ export interface Vault {
   readonly depositWatcher: DepositWatcher;
   readonly payoutRunner: PayoutRunner;
   readonly runner: PaymentRunner;
+  readonly checkpoints: CheckpointExporter;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -102,9 +105,17 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       log,
     });
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
+    const checkpoints = new CheckpointExporter({
+      exportTo: (path, previous) => exportInWorker(config, path, previous),
+      folder: config.auditCheckpointFolder,
+      everyMs: config.auditCheckpointMs,
+      time,
+      log,
+    });
     const app = await buildApp({
       config,
       engine,
+      checkpoints,
       rateLimit: createRateLimit(config.agentRateLimitRps, time.now),
       wallet,
       receiver: wallet,
@@ -135,9 +146,11 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       depositWatcher,
       payoutRunner,
       runner,
+      checkpoints,
       writer,
       async close() {
         await app.close();
+        await checkpoints.stop();
         await runner.stop();
         await keeper.stop();
         await depositWatcher.stop();

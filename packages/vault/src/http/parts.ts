@@ -2,6 +2,7 @@
 import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
 import type { Books } from '../audit/books-queries.ts';
+import type { CheckpointExporter } from '../audit/checkpoint/exporter.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
@@ -39,6 +40,7 @@ export interface VaultParts {
   readonly reservations: ReservationQueries;
   readonly history: History;
   readonly books: Books;
+  readonly checkpoints: Pick<CheckpointExporter, 'lastMs'>;
   readonly epoch: string;
   readonly time: Time;
   readonly newId: NewId;

@@ -26,6 +26,8 @@ test('two secrets are enough', () => {
     port: 3010,
     databasePath: './data/vault.db',
     auditKey: null,
+    auditCheckpointMs: 3_600_000,
+    auditCheckpointFolder: './data/vault.db.checkpoints',
     logLevel: 'info',
     agentRateLimitRps: 100,
     payoutDailyCapMsat: 1_000_000_000,

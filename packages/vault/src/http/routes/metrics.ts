@@ -9,7 +9,7 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, config, engine, runner } = parts;
+  const { books, checkpoints, config, engine, runner } = parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -33,6 +33,11 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     () => engine.ledgerMs / 1000,
   );
   gauge('arbstr_vault_stuck_payments', 'Payments that need a human', () => runner.stuck.size);
+  gauge(
+    'arbstr_vault_last_checkpoint_seconds',
+    'Unix time of the last audit checkpoint; 0 = none',
+    () => checkpoints.lastMs / 1000,
+  );
   new Gauge({
     name: 'arbstr_vault_open',
     help: 'What is not at its end: holds, approvals, payments, payouts, deposits; and agents',

@@ -1,6 +1,5 @@
-/** The operator's view of everything: sums, chains, and whether they are as they were written. */
+/** The operator's view of everything: sums, what waits, and all audit rows. */
 import { z } from 'zod';
-import { type Verdict, verifyInWorker } from '../../audit/verify/in-worker.ts';
 import { refuse } from '../../errors.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
@@ -37,7 +36,6 @@ const auditEntry = z.object({
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
   const { books, config, engine, wallet, runner, payments, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
-  let verifying: Promise<Verdict> | null = null;
 
   function sums() {
     const { agentsAvailable, agentsHeld, sellersPayable, revenue, loss, equity, fees } =
@@ -138,43 +136,6 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
         rails_backing_msat: railsBacking,
         rails: [{ rail: wallet.rail, balance_msat: balance }],
         amounts: sums(),
-      });
-    },
-  );
-
-  app.get(
-    '/operator/verify',
-    {
-      schema: {
-        summary: 'Are books, audit chains and rows as they were written',
-        description: 'Reads everything, beside the ledger: seconds on a long history.',
-        tags: TAGS,
-        security: SECURITY,
-        response: {
-          200: z.object({
-            ok: z.boolean(),
-            findings: z.array(z.string()),
-            findings_total: z.int(),
-            agents: z.int(),
-            auditRows: z.int(),
-            transfers: z.int(),
-            reservations: z.int(),
-          }),
-          ...refusals('unauthorized'),
-        },
-      },
-    },
-    async (_request, reply) => {
-      // Who asks while it runs gets the same answer: one reader of everything is enough.
-      verifying ??= verifyInWorker(config).finally(() => {
-        verifying = null;
-      });
-      const { findings, total, counts } = await verifying;
-      return reply.send({
-        ok: total === 0,
-        findings: [...findings],
-        findings_total: total,
-        ...counts,
       });
     },
   );
