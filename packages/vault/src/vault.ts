@@ -18,6 +18,7 @@ import { createDepositQueries } from './deposit/deposit-queries.ts';
 import { DepositWatcher } from './deposit/watcher.ts';
 import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
+import { createLedgerMetrics } from './http/ledger-metrics.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
@@ -83,7 +84,8 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     // From here on the engine itself waits for other writers, without blocking the thread.
     writer.pragma('busy_timeout = 0');
     const time = new LedgerTime(clock, store.ledgerMs);
-    const engine = new LedgerEngine({ store, now: time.now, log, exit: deps.exit });
+    const meter = createLedgerMetrics();
+    const engine = new LedgerEngine({ store, meter, now: time.now, log, exit: deps.exit });
     const keeper = new Keeper({ engine, time, log });
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
@@ -115,6 +117,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const app = await buildApp({
       config,
       engine,
+      ledgerMetrics: meter.metrics,
       checkpoints,
       rateLimit: createRateLimit(config.agentRateLimitRps, time.now),
       wallet,

@@ -17,6 +17,7 @@ import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Receiver } from '../wallet/receiver.ts';
 import type { SimulatedWallet } from '../wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { LedgerMetrics } from './ledger-metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
@@ -25,6 +26,7 @@ export interface VaultParts {
     'adminToken' | 'internalToken' | 'payoutDailyCapMsat' | 'databasePath' | 'auditKey'
   >;
   readonly engine: LedgerEngine;
+  readonly ledgerMetrics: LedgerMetrics['metrics'];
   readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
   readonly receiver: Receiver;

@@ -3,11 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ADMIN_TOKEN,
   asAgent,
+  asCore,
   asOperator,
   closeVaults,
   fundedAgent,
   held,
   openVault,
+  reserveBody,
   settle,
   type TestAgent,
   type TestVault,
@@ -136,16 +138,41 @@ describe("the operator's books", () => {
   });
 
   it('are numbers for Prometheus, too', async () => {
-    await held(vault, agent, 70);
+    await held(vault, agent, 30);
+    await held(vault, agent, 40);
+    const together = [1, 2].map(() => {
+      const reservationId = vault.newReservationId();
+      return vault.engine.execute({ kind: 'release', reservationId, reason: null });
+    });
+    await Promise.all(together);
+    await asCore(vault, 'POST', '/reserve', reserveBody(vault, agent, { amount_msats: 2_000_000 }));
     const scrape = () =>
       vault.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
     await scrape();
     const { body, statusCode } = await scrape();
     expect(statusCode).toBe(200);
-    expect(body).toContain('arbstr_vault_open{kind="holds"} 1');
+    expect(body).toContain('arbstr_vault_open{kind="holds"} 2');
     expect(body).toContain('arbstr_vault_msat{account="agentsHeld"} 70');
     expect(body).toContain('arbstr_vault_http_requests_total{route="/metrics",status="200"} 1');
     expect((await vault.app.inject({ url: '/metrics' })).statusCode).toBe(401);
+    const value = (name: string) =>
+      Number(
+        body
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.split(' ')[1],
+      );
+    const reserves = (outcome: string) =>
+      value(`arbstr_vault_commands_total{kind="reserve",outcome="${outcome}"}`);
+    expect([reserves('ok'), reserves('insufficient_balance')]).toEqual([2, 1]);
+    const all = body.match(/^arbstr_vault_commands_total.* (\d+)$/gm)!;
+    const commands = all.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+    expect(value('arbstr_vault_batch_commands_sum')).toBe(commands);
+    const commits = value('arbstr_vault_batch_commands_count');
+    // The two releases that came together shared one.
+    expect(commits).toBe(commands - 1);
+    expect(value('arbstr_vault_commit_seconds_count')).toBe(commits);
+    expect(value('arbstr_vault_commit_seconds_sum')).toBeGreaterThan(0);
   });
 
   it('are the operator’s alone', async () => {

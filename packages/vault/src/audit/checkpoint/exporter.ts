@@ -51,8 +51,12 @@ export class CheckpointExporter {
   start(): void {
     const { everyMs } = this.#deps;
     if (everyMs === 0) return;
-    this.#lastMs = timeIn(this.#files().at(-1) ?? '');
-    this.#dueMs = this.#lastMs + everyMs;
+    try {
+      this.#lastMs = timeIn(this.#files().at(-1) ?? '');
+      this.#dueMs = this.#lastMs + everyMs;
+    } catch (error) {
+      this.#failed(error);
+    }
     this.#timer = setInterval(() => void this.tick(), TICK_MS);
   }
 
@@ -99,8 +103,14 @@ export class CheckpointExporter {
       this.#lastMs = now;
       this.#dueMs = now + everyMs;
     } catch (error) {
-      log.error({ err: error, folder }, 'no audit checkpoint could be written; trying again');
+      this.#failed(error);
     }
+  }
+
+  /** The vault serves all the same. */
+  #failed(error: unknown): void {
+    const { folder, log } = this.#deps;
+    log.error({ err: error, folder }, 'no audit checkpoint could be written; trying again');
   }
 
   /** Oldest first. */

@@ -9,10 +9,11 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, checkpoints, config, engine, runner } = parts;
+  const { books, checkpoints, config, engine, ledgerMetrics, runner } = parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const metric of ledgerMetrics) registry.registerMetric(metric);
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
