@@ -85,6 +85,7 @@ test('a bounded number is kept, the youngest, and other files are left alone', a
     writeFileSync(join(folder(), name), 'old');
   }
   writeFileSync(join(folder(), 'notes.txt'), 'mine');
+  writeFileSync(join(folder(), 'checkpoint-2025-01-01T00-00-00.000Z.txt.draft'), 'half of o');
   await fundedAgent(vault);
   await hourLater();
   expect(files()).toHaveLength(KEPT_MAX + 1);

@@ -3,6 +3,7 @@ import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import SqliteDatabase, { type Database } from 'better-sqlite3';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { exportCheckpoint } from '../../src/audit/checkpoint/export.ts';
 import { writeCheckpoint } from '../../src/audit/checkpoint/write.ts';
 import { createSeal } from '../../src/audit/seal.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
@@ -289,6 +290,10 @@ describe('no alarm', () => {
     const set = await commandLine(['verify', '--checkpoint', lost], there);
     expect(set.code).toBe(3);
     expect(set.output).toMatch(/^ok: .*\nrestored: this vault .* the last 4 of its 10 audit rows/);
+
+    // As many rows, and yet not the same ones.
+    const next = reading(path, (db) => exportCheckpoint(db, seal, `${path}.next`, lost));
+    expect(next).toMatchObject({ did: 'write', setBackRows: 4 });
 
     // What the backup did have is still compared.
     await restored.close();

@@ -58,8 +58,8 @@ function compare(db: Database, seal: Seal, lines: Generator<string>, found: Repo
   if (header.audit_key_id !== seal.keyId) {
     throw new CheckpointError(
       header.audit_key_id === 'none'
-        ? 'it was signed without a key, and AUDIT_KEY is set'
-        : 'it was signed with another AUDIT_KEY',
+        ? 'it was signed without a key, and AUDIT_KEY is set here'
+        : 'it was signed with another AUDIT_KEY than is set here',
     );
   }
   digest.update(`${first}\n`);

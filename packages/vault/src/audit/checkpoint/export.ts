@@ -9,6 +9,8 @@ export type CheckpointExport =
   | {
       readonly did: 'write';
       readonly summary: CheckpointSummary;
+      /** Rows of the previous one that a restore has left behind. */
+      readonly setBackRows: number;
       /** Why the previous one could not be compared; null where it was, or there was none. */
       readonly previousUnusable: string | null;
     }
@@ -35,6 +37,7 @@ export function exportCheckpoint(
     previousUnusable = error.message;
   }
   if (report.total > 0) return { did: 'find', findings: report.findings };
-  if (report.checkpoints[0]?.auditRows === auditRowsOf(db)) return { did: 'nothing' };
-  return { did: 'write', summary: writeCheckpoint(db, seal, path), previousUnusable };
+  const { auditRows = 0, setBackRows = 0 } = report.checkpoints[0] ?? {};
+  if (setBackRows === 0 && auditRows === auditRowsOf(db)) return { did: 'nothing' };
+  return { did: 'write', summary: writeCheckpoint(db, seal, path), setBackRows, previousUnusable };
 }

@@ -20,6 +20,7 @@ export const KEPT_MAX = 24;
 const TICK_MS = 10_000;
 /** After a failure: a full disk may have room again. */
 const RETRY_MS = 60_000;
+const DRAFT = /^checkpoint-.*\.txt\.draft$/;
 const NAME = /^checkpoint-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.txt$/;
 
 export interface ExporterDeps {
@@ -80,6 +81,7 @@ export class CheckpointExporter {
     this.#dueMs = now + Math.min(everyMs, RETRY_MS);
     try {
       mkdirSync(folder, { recursive: true });
+      this.#removeDrafts();
       const last = this.#files().at(-1);
       const previous = last === undefined ? null : join(folder, last);
       const path = join(folder, nameOf(now));
@@ -92,12 +94,16 @@ export class CheckpointExporter {
         return;
       }
       if (outcome.did === 'write') {
-        if (outcome.previousUnusable !== null)
+        const { summary, setBackRows, previousUnusable: reason } = outcome;
+        if (reason !== null)
+          log.warn({ reason }, 'the last audit checkpoint could not be compared');
+        if (setBackRows > 0) {
           log.warn(
-            { reason: outcome.previousUnusable },
-            'the last audit checkpoint could not be compared',
+            { checkpoint: previous, set_back_rows: setBackRows },
+            'the ledger was restored from a backup that is older than its last audit checkpoint; if nobody restored it, somebody has set it back',
           );
-        logCheckpoint(log, outcome.summary, path);
+        }
+        logCheckpoint(log, summary, path);
         this.#removeOld();
       }
       this.#lastMs = now;
@@ -128,6 +134,14 @@ export class CheckpointExporter {
   #removeOld(): void {
     const { folder } = this.#deps;
     for (const name of this.#files().slice(0, -KEPT_MAX)) rmSync(join(folder, name));
+  }
+
+  /** Of a vault that died while it wrote. */
+  #removeDrafts(): void {
+    const { folder } = this.#deps;
+    for (const name of readdirSync(folder)) {
+      if (DRAFT.test(name)) rmSync(join(folder, name), { force: true });
+    }
   }
 }
 
