@@ -41,6 +41,7 @@ export interface LedgerMeter {
   nowMs(): number;
   /** @param outcome `ok`, or the code of the refusal */
   answered(kind: Command['kind'], outcome: string): void;
+  /** Something was written; batches without changes cost no write and are not counted. */
   committed(commands: number, tookMs: number): void;
 }
 
@@ -163,6 +164,7 @@ export class LedgerEngine {
     const outcomes: Outcome[] = [];
     let phase: Phase = 'begin';
     let beganMs = 0;
+    let wrote = false;
     const { store, meter } = this.#deps;
     try {
       store.begin();
@@ -171,13 +173,13 @@ export class LedgerEngine {
       for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
       phase = 'commit';
       beganMs = meter.nowMs();
-      store.commit(now);
+      wrote = store.commit(now);
     } catch (error) {
       this.#failBatch(batch, error, phase);
       this.#continue();
       return;
     }
-    meter.committed(batch.length, meter.nowMs() - beganMs);
+    if (wrote) meter.committed(batch.length, meter.nowMs() - beganMs);
     this.#busySinceMs = null;
     if (this.#oneByOne > 0) this.#oneByOne--;
     if (this.#storage.state === 'failing') this.#recovered();

@@ -218,8 +218,9 @@ describe('a commit that fails', () => {
       const commit = store.commit;
       return {
         commit: (now) => {
-          commit(now);
+          const wrote = commit(now);
           if (fail) throw sqlError('SQLITE_IOERR_FSYNC');
+          return wrote;
         },
       };
     });
@@ -248,7 +249,7 @@ describe('a commit that fails', () => {
               store.abandon();
               throw sqlError(code);
             }
-            commit(now);
+            return commit(now);
           },
         };
       });
