@@ -45,20 +45,21 @@ function parse(args: readonly string[]) {
   }
 }
 
-function asJson({ findings, total, counts, checkpoints }: Report): string {
-  const compared = checkpoints.map(({ path, at, auditRows, setBackRows }) => ({
+function asJson({ findings: found, total, counts, checkpoints }: Report): string {
+  const compared = checkpoints.map(({ path, at, auditRows, setBackRows, findings }) => ({
     path,
     at,
     audit_rows: auditRows,
     set_back_rows: setBackRows,
+    findings,
   }));
-  return `${JSON.stringify({ ok: total === 0, findings, findings_total: total, ...counts, checkpoints: compared })}\n`;
+  return `${JSON.stringify({ ok: total === 0, findings: found, findings_total: total, ...counts, checkpoints: compared })}\n`;
 }
 
 function asText(report: Report, path: string): string {
   const { findings, total, counts } = report;
   const checked = `${counts.agents} agents, ${counts.reservations} reservations, ${counts.transfers} transfers, ${counts.auditRows} audit rows`;
-  const compared = report.checkpoints.map((each) => `${checkpointLine(each, total)}\n`).join('');
+  const compared = report.checkpoints.map((each) => `${checkpointLine(each)}\n`).join('');
   if (total === 0)
     return `ok: ${path}: the books balance and the audit trail is whole (${checked})\n${compared}`;
   const more = total > findings.length ? [`… and ${total - findings.length} more`] : [];
@@ -66,11 +67,11 @@ function asText(report: Report, path: string): string {
   return `${path}: ${total} findings (${checked})\n${lines.join('\n')}\n${compared}`;
 }
 
-function checkpointLine(compared: ComparedCheckpoint, findings: number): string {
-  const { path, at, auditRows, setBackRows } = compared;
+function checkpointLine(compared: ComparedCheckpoint): string {
+  const { path, at, auditRows, setBackRows, findings } = compared;
   const taken = `${path} of ${new Date(at).toISOString()}`;
   if (setBackRows > 0) {
     return `restored: this vault was restored from a backup that is older than the checkpoint ${taken}: the last ${setBackRows} of its ${auditRows} audit rows are not here, and were not compared. A restore does that. If nobody restored it, somebody has set it back. Take a new checkpoint`;
   }
-  return `${findings === 0 ? 'contains' : 'compared with'} the checkpoint ${taken} (${auditRows} audit rows)`;
+  return `${findings === 0 ? 'contains' : 'does not contain'} the checkpoint ${taken} (${auditRows} audit rows)`;
 }

@@ -159,6 +159,29 @@ describe('without a trace in the ledger itself, and seen by the checkpoint', () 
     expect(seen).not.toContain(last.id);
   });
 
+  test('of two checkpoints, which are before and after it', async () => {
+    const path = join(folder, `copy-${copies++}.db`);
+    copyFileSync(original, path);
+    const vault = await openVault({ auditKey, path });
+    await asOperator(vault, 'PATCH', `/operator/agents/${last.id}/policy`, { max_fee_msat: 1 });
+    await vault.close();
+    const later = take(path);
+    const tampered = rewritten((db) => {
+      db.exec('UPDATE policy_versions SET max_fee_msat = 2 WHERE max_fee_msat = 1');
+      db.exec(`UPDATE audit SET facts = json_set(facts, '$.max_fee_msat', 2)
+        WHERE facts ->> 'max_fee_msat' = 1`);
+    }, path);
+    expect(verify(tampered).findings).toEqual([]);
+    const args = ['verify', '--checkpoint', checkpoint, '--checkpoint', later];
+    const { code, output } = await commandLine(args, {
+      DATABASE_PATH: tampered,
+      AUDIT_KEY: auditKey,
+    });
+    expect(code).toBe(1);
+    expect(output).toContain(`\ncontains the checkpoint ${checkpoint}`);
+    expect(output).toContain(`\ndoes not contain the checkpoint ${later}`);
+  });
+
   test('a row that was taken out, the later ones numbered anew', () => {
     const seen = expectSeen(
       rewritten((db) => {
@@ -234,6 +257,23 @@ describe('without a trace in the ledger itself, and seen by the checkpoint', () 
       expect.stringMatching(/^ledger: .*an older copy was put in its place/),
     ]);
   });
+});
+
+test('a row that is simply gone is named by number, though rows came after it', async () => {
+  const path = join(folder, `copy-${copies++}.db`);
+  copyFileSync(original, path);
+  const vault = await openVault({ auditKey, path });
+  await asOperator(vault, 'PATCH', `/operator/agents/${last.id}/policy`, { max_fee_msat: 1 });
+  await vault.close();
+  const db = new SqliteDatabase(path);
+  const { seq } = db
+    .prepare<[number], { seq: number }>('SELECT max(seq) - 1 AS seq FROM audit WHERE chain = ?')
+    .get(agentNo(db, last))!;
+  db.exec('DROP TRIGGER audit_no_delete');
+  db.prepare('DELETE FROM audit WHERE chain = ? AND seq = ?').run(agentNo(db, last), seq);
+  db.close();
+  const findings = verify(path, checkpoint).findings.join('\n');
+  expect(findings).toContain(`${last.id}: audit row ${seq} is missing, the checkpoint of`);
 });
 
 describe('no alarm', () => {

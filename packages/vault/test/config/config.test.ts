@@ -74,6 +74,12 @@ describe('a secret', () => {
   });
 });
 
+test('checkpoints can be left out, or kept in a folder of their own', () => {
+  const said = { ...GOOD, AUDIT_CHECKPOINT_SECS: '0', AUDIT_CHECKPOINT_DIR: '/mnt/c' };
+  const { auditCheckpointMs, auditCheckpointFolder } = loadConfig(said);
+  expect([auditCheckpointMs, auditCheckpointFolder]).toEqual([0, '/mnt/c']);
+});
+
 test.each([
   ['PORT', '70000'],
   ['PORT', 'http'],
@@ -81,6 +87,8 @@ test.each([
   ['WALLET_BACKEND', 'lightning'],
   ['WALLET_BACKEND', 'bank'],
   ['AUDIT_KEY', 'short'],
+  ['AUDIT_CHECKPOINT_SECS', '5'],
+  ['AUDIT_CHECKPOINT_SECS', '1h'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => loadConfig({ ...GOOD, [name]: value })).toThrow(name);
 });

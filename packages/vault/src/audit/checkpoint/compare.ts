@@ -39,7 +39,7 @@ export function compareCheckpoint(db: Database, seal: Seal, path: string, report
       const { at, audit_rows: auditRows, backupRows } = compare(db, seal, linesOf(file), found);
       const setBackRows = Math.max(0, auditRows - backupRows);
       report.addAll(found);
-      report.checkpoints.push({ path, at, auditRows, setBackRows });
+      report.checkpoints.push({ path, at, auditRows, setBackRows, findings: found.total });
     } finally {
       closeSync(file);
     }

@@ -18,6 +18,8 @@ export interface ComparedCheckpoint {
   readonly auditRows: number;
   /** Rows of the checkpoint that a restore has left behind; their content cannot be compared. */
   readonly setBackRows: number;
+  /** How many of the report's come from it; of several checkpoints the oldest with some tells when. */
+  readonly findings: number;
 }
 
 export class Report {
