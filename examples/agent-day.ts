@@ -11,13 +11,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { type Answer, type Call, caller, check, sats, say } from './day/call.ts';
-import { type Place, spend } from './day/day.ts';
+import { liveThrough, type Place } from './day/day.ts';
 import { invoiceOf } from './day/shop.ts';
 
 const WAIT_MS = 200;
 const WAITS_MAX = 150;
 
-await spend(async ({ vaultUrl, adminToken, coreUrl }: Place) => {
+await liveThrough(async ({ vaultUrl, adminToken, coreUrl }: Place) => {
   // Not the agent's part: its operator makes two agents and gives this one limits and a start.
   const operator = caller(vaultUrl, adminToken);
   const policy = { max_transaction_msat: 100_000, approval_timeout_ms: 600_000 };

@@ -11,9 +11,9 @@
 import { execFileSync } from 'node:child_process';
 import { setTimeout as wait } from 'node:timers/promises';
 import { caller, check, sats, say } from './day/call.ts';
-import { type Place, spend } from './day/day.ts';
+import { liveThrough, type Place } from './day/day.ts';
 
-await spend(async ({ vaultUrl, adminToken, coreUrl, databasePath }: Place) => {
+await liveThrough(async ({ vaultUrl, adminToken, coreUrl, databasePath }: Place) => {
   const operator = caller(vaultUrl, adminToken);
 
   // An agent without a spend policy may spend nothing, so it gets one at once. A payment above

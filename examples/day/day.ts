@@ -16,7 +16,7 @@ export interface Place {
 }
 
 /** Lives one day and ends the process: 0, or 1 with a line that says what went wrong. */
-export async function spend(day: (place: Place) => Promise<void>): Promise<never> {
+export async function liveThrough(day: (place: Place) => Promise<void>): Promise<never> {
   let code = 0;
   try {
     await (process.env.VAULT_URL ? day(placeOf(process.env.VAULT_URL)) : onAStackOfItsOwn(day));
