@@ -110,7 +110,7 @@ describe('before the money is with core', () => {
   });
 });
 
-describe('while the provider works', () => {
+describe('T61: while the provider works', () => {
   it('somewhere between the answer of the vault and the dispatch', async () => {
     const random = createRandom();
     gated.behave = () => ({ faults: [{ kind: 'hang_before_headers' }] });

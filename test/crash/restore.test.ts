@@ -133,7 +133,7 @@ describe('a vault that is restored from a backup taken under load', () => {
     expect(await stack.verify()).toMatchObject({ code: 0 });
   });
 
-  it('holds and pays nothing', async () => {
+  it('T65: holds and pays nothing', async () => {
     const refused = await ask('Too early.');
     expect(refused.status).toBe(503);
     const pay = await fetch(`http://127.0.0.1:${stack.vaultEnv.PORT}/agents/me/pay`, {

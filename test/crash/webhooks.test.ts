@@ -88,7 +88,7 @@ const changes = (sql: string): number => {
   }
 };
 
-it('tells of every change at least once and of nothing else, whenever the vault dies', () =>
+it('T11: tells of every change at least once and of nothing else, whenever the vault dies', () =>
   seeded(async (random: Random) => {
     const agents = await Promise.all(
       ['a', 'b', 'c'].map(async (name) => {

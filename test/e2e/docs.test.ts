@@ -17,6 +17,8 @@ const DOCUMENTS = [
   'docs/runbook.md',
   'docs/errors.md',
   'docs/failures.md',
+  'docs/incidents.md',
+  'docs/metrics.md',
   'docs/savings.md',
   ...ADRS.map((name) => `docs/adr/${name}`),
 ];
@@ -42,6 +44,25 @@ function anchorsOf(path: string): string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+describe('docs/incidents.md', () => {
+  const rows = [...read('docs/incidents.md').matchAll(/^\| T(\d+) +\|.*$/gm)];
+
+  it('has every incident, in order', () => {
+    expect(rows.map(([, number]) => Number(number))).toEqual(
+      Array.from({ length: 65 }, (_, index) => index + 1),
+    );
+  });
+
+  it('names tests that name it, or says what it waits for', () => {
+    const wrong = rows.filter(([row, number]) => {
+      const tests = [...row.matchAll(/`((?:packages|test)\/[^`]+)`/g)].map(([, path]) => path!);
+      if (tests.length === 0) return !/\| waits for/.test(row);
+      return !tests.every((path) => new RegExp(`\\bT${number}\\b`).test(read(path)));
+    });
+    expect(wrong.map(([row]) => row)).toEqual([]);
+  });
+});
 
 describe.each(DOCUMENTS)('%s', (document) => {
   const text = read(document);

@@ -340,7 +340,7 @@ describe('errors that the SDK maps from status', () => {
   });
 });
 
-describe('callers that leave', () => {
+describe('T61: callers that leave', () => {
   it('cancels the upstream of an aborted stream at once and bills what was delivered', async () => {
     const before = await settled(stack, agent);
     behave = () => ({ answer: 'word '.repeat(500), chunkDelayMs: 5 });

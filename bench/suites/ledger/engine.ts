@@ -27,6 +27,8 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       agentRateLimitRps: 0,
       databasePath: path,
       auditKey: null,
+      auditCheckpointMs: 0,
+      auditCheckpointFolder: `${path}.checkpoints`,
       payoutDailyCapMsat: msat(1_000_000_000),
       simulatedWalletScript: null,
       webhook: null,

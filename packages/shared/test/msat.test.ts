@@ -33,7 +33,7 @@ describe('msat', () => {
 });
 
 describe('division', () => {
-  it('rounds up and down around the exact quotient', () => {
+  it('T34: rounds up and down around the exact quotient', () => {
     fc.assert(
       fc.property(fc.bigInt(0n, 10n ** 30n), fc.bigInt(1n, 10n ** 12n), (n, d) => {
         const up = ceilDiv(n, d);

@@ -34,6 +34,7 @@ export async function serve(environment: NodeJS.ProcessEnv): Promise<void> {
   vault.runner.start();
   vault.watch.start();
   vault.courier?.start();
+  vault.checkpoints.start();
   const address = await listen(vault, config.host, config.port);
   // Its path may be a secret of the receiver's.
   const webhooks = config.webhook === null ? null : new URL(config.webhook.url).origin;

@@ -7,7 +7,9 @@ import { createAgentQueries } from './agent/agent-queries.ts';
 import { buildApp } from './app.ts';
 import { createAuditRows } from './audit/books-queries.ts';
 import { createBooksThread } from './audit/books-thread.ts';
+import { CheckpointExporter } from './audit/checkpoint/exporter.ts';
 import { createHistory } from './audit/history.ts';
+import { exportInWorker } from './audit/in-worker.ts';
 import { createSeal } from './audit/seal.ts';
 import type { VaultConfig } from './config/config.ts';
 import { migrate } from './db/migrate.ts';
@@ -17,6 +19,7 @@ import { createDepositQueries } from './deposit/deposit-queries.ts';
 import { DepositWatcher } from './deposit/watcher.ts';
 import { StartError } from './errors.ts';
 import type { App } from './http/app-type.ts';
+import { createLedgerMetrics } from './http/ledger-metrics.ts';
 import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
@@ -65,6 +68,7 @@ export interface Vault {
   /** Null where no webhook is configured. */
   readonly courier: Courier | null;
   readonly watch: Watch;
+  readonly checkpoints: CheckpointExporter;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -97,7 +101,8 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     // From here on the engine itself waits for other writers, without blocking the thread.
     writer.pragma('busy_timeout = 0');
     const time = new LedgerTime(clock, store.ledgerMs);
-    const engine = new LedgerEngine({ store, now: time.now, log, exit: deps.exit });
+    const meter = createLedgerMetrics();
+    const engine = new LedgerEngine({ store, meter, now: time.now, log, exit: deps.exit });
     const keeper = new Keeper({ engine, time, log });
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
@@ -131,9 +136,18 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       time,
       log,
     });
+    const checkpoints = new CheckpointExporter({
+      exportTo: (path, previous) => exportInWorker(config, path, previous),
+      folder: config.auditCheckpointFolder,
+      everyMs: config.auditCheckpointMs,
+      time,
+      log,
+    });
     const app = await buildApp({
       config,
       engine,
+      ledgerMetrics: meter.metrics,
+      checkpoints,
       rateLimit: createRateLimit(config.agentRateLimitRps, time.now),
       wallet,
       receiver: wallet,
@@ -170,11 +184,13 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       runner,
       courier,
       watch,
+      checkpoints,
       writer,
       async close() {
         await app.close();
         await watch.stop();
         await courier?.stop();
+        await checkpoints.stop();
         await runner.stop();
         await keeper.stop();
         await depositWatcher.stop();

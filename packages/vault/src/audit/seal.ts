@@ -15,6 +15,8 @@ export interface Seal {
     facts: string,
   ): string;
   clock(ledgerMs: number): string;
+  /** Of an exported checkpoint, over the digest of its content. */
+  checkpoint(contentDigest: string): string;
   /** Names the key without telling it; `none` without one. */
   readonly keyId: string;
 }
@@ -29,6 +31,7 @@ export function createSeal(auditKey: string | null): Seal {
     row: (previous, chainName, seq, at, action, facts) =>
       digest(`${previous}\n${chainName}\n${seq}\n${at}\n${action}\n${facts}`),
     clock: (ledgerMs) => digest(`clock\n${ledgerMs}`),
+    checkpoint: (contentDigest) => digest(`checkpoint\n${contentDigest}`),
     keyId: auditKey === null ? 'none' : digest('key id').slice(0, 16),
   };
 }

@@ -4,7 +4,10 @@ import { AGENTS_USAGE } from './usage.ts';
 const USAGE = `usage: node packages/vault/src/main.ts <command>
 
   serve                  run the vault, with settings from the environment
-  verify [--json]        check books, audit trail and rows of the database at DATABASE_PATH
+  verify [--json] [--checkpoint FILE]…
+                         check books, audit trail and rows of the database at DATABASE_PATH,
+                         and that what exported checkpoints know is still there
+  checkpoint FILE        where all its audit chains stand, signed; keep it on another machine
   backup FILE            a verified copy of that database, vault running or not
   restore FILE           a vault from such a copy, where there is none yet; it starts in recovery mode
   recovery finish        let a restored vault hold and pay again
@@ -40,6 +43,10 @@ async function dispatch(
     case 'verify': {
       const { verify } = await import('./verify.ts');
       return verify(rest, environment);
+    }
+    case 'checkpoint': {
+      const { checkpoint } = await import('./checkpoint.ts');
+      return checkpoint(rest, environment);
     }
     case 'backup':
     case 'restore': {

@@ -50,6 +50,12 @@ const environmentSchema = z.object({
     .refine((port) => port <= 65_535, { error: 'must be at most 65535' }),
   DATABASE_PATH: z.string().default('./data/vault.db'),
   AUDIT_KEY: secret.optional(),
+  AUDIT_CHECKPOINT_SECS: z
+    .string()
+    .regex(/^(0|[1-9]\d{1,6})$/, { error: 'must be seconds, at least 10; 0 = none are written' })
+    .default('3600')
+    .transform(Number),
+  AUDIT_CHECKPOINT_DIR: z.string().optional(),
   LOG_LEVEL: z
     .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
       error: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -94,6 +100,9 @@ export interface VaultConfig extends DatabaseConfig {
   readonly agentRateLimitRps: number;
   /** What all sellers together are paid in 24 h at most. */
   readonly payoutDailyCapMsat: Msat;
+  /** How often an audit checkpoint is written, ms; 0 = never. */
+  readonly auditCheckpointMs: number;
+  readonly auditCheckpointFolder: string;
   /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
   readonly simulatedWalletScript: string | null;
   /** Where the operator is told what happens; null = nowhere. */
@@ -122,6 +131,8 @@ export function loadConfig(environment: Environment): VaultConfig {
     logLevel: parsed.LOG_LEVEL,
     agentRateLimitRps: parsed.AGENT_RATE_LIMIT_RPS,
     payoutDailyCapMsat: parsed.PAYOUT_DAILY_CAP_MSAT,
+    auditCheckpointMs: parsed.AUDIT_CHECKPOINT_SECS * 1_000,
+    auditCheckpointFolder: parsed.AUDIT_CHECKPOINT_DIR ?? `${parsed.DATABASE_PATH}.checkpoints`,
     simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
     webhook: webhookOf(parsed.OPERATOR_WEBHOOK_URL, parsed.OPERATOR_WEBHOOK_SECRET),
   });

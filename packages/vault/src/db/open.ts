@@ -20,6 +20,8 @@ const START_BUSY_MS = 5_000;
 const READER_BUSY_MS = 1_000;
 
 const SYNCHRONOUS_FULL = 2;
+/** Up to 3.51.2 a checkpoint may lose what was committed (https://www.sqlite.org/wal.html#walresetbug). */
+const SQLITE_VERSION_MIN = '3.51.3';
 
 /** Makes the folder that shall hold the database. StartError where that is not possible. */
 export function prepareFolder(path: string): void {
@@ -37,6 +39,7 @@ export function prepareFolder(path: string): void {
  */
 export function openWriter(path: string): Database {
   const db = openFile(path, {});
+  assertSqlite(db.prepare('SELECT sqlite_version()').pluck().get() as string);
   db.pragma(`busy_timeout = ${START_BUSY_MS}`);
   if (db.pragma('journal_mode = WAL', { simple: true }) !== 'wal') {
     throw new StartError(`${path}: this file system cannot hold a write-ahead log`);
@@ -46,11 +49,23 @@ export function openWriter(path: string): Database {
     throw new Error('synchronous=FULL was not accepted by SQLite');
   }
   db.pragma('foreign_keys = ON');
+  if (db.pragma('foreign_keys', { simple: true }) !== 1) {
+    throw new Error('foreign_keys=ON was not accepted by SQLite');
+  }
   db.pragma('trusted_schema = OFF');
   db.pragma(`wal_autocheckpoint = ${WAL_CHECKPOINT_PAGES}`);
   db.pragma(`journal_size_limit = ${WAL_SIZE_LIMIT_BYTES}`);
   db.pragma(`cache_size = -${PAGE_CACHE_KIB}`);
   return db;
+}
+
+/** @param version of the library that is linked into the driver, as `3.51.3` */
+export function assertSqlite(version: string): void {
+  const order = new Intl.Collator('en', { numeric: true });
+  if (order.compare(version, SQLITE_VERSION_MIN) >= 0) return;
+  throw new StartError(
+    `SQLite ${version} may lose what it has committed: ${SQLITE_VERSION_MIN} is the first that does not`,
+  );
 }
 
 /** A connection that sees committed rows only and cannot change any; for queries and `verify`. */

@@ -11,7 +11,10 @@ export async function describeApi(): Promise<object> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   await app.register(openapi);
-  await app.register(vaultRoutes, { config: { adminToken: '', internalToken: '' } } as VaultParts);
+  await app.register(vaultRoutes, {
+    config: { adminToken: '', internalToken: '' },
+    ledgerMetrics: [],
+  } as unknown as VaultParts);
   await app.ready();
   return app.swagger();
 }

@@ -4,6 +4,8 @@
 export const BODY_BYTES_MAX = 1024 * 1024;
 /** A billing request is some 500 bytes. */
 export const INTERNAL_BODY_BYTES_MAX = 64 * 1024;
+/** An audit checkpoint of 500,000 agents. */
+export const CHECKPOINT_BYTES_MAX = 64 * 1024 * 1024;
 export const HEADER_BYTES_MAX = 16 * 1024;
 
 /** A client that sends its head or its body slower than this is not one of ours (slowloris). */

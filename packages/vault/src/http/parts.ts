@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { AgentQueries } from '../agent/agent-queries.ts';
 import type { AuditRows } from '../audit/books-queries.ts';
 import type { BooksThread } from '../audit/books-thread.ts';
+import type { CheckpointExporter } from '../audit/checkpoint/exporter.ts';
 import type { History } from '../audit/history.ts';
 import type { VaultConfig } from '../config/config.ts';
 import type { DepositQueries } from '../deposit/deposit-queries.ts';
@@ -20,6 +21,7 @@ import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Receiver } from '../wallet/receiver.ts';
 import type { SimulatedWallet } from '../wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { LedgerMetrics } from './ledger-metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
@@ -28,6 +30,7 @@ export interface VaultParts {
     'adminToken' | 'internalToken' | 'payoutDailyCapMsat' | 'databasePath' | 'auditKey'
   >;
   readonly engine: LedgerEngine;
+  readonly ledgerMetrics: LedgerMetrics['metrics'];
   readonly rateLimit: RateLimit;
   readonly wallet: Wallet;
   readonly receiver: Receiver;
@@ -48,6 +51,7 @@ export interface VaultParts {
   readonly history: History;
   readonly books: BooksThread;
   readonly auditRows: AuditRows;
+  readonly checkpoints: Pick<CheckpointExporter, 'lastMs'>;
   readonly epoch: string;
   readonly time: Time;
   readonly newId: NewId;

@@ -12,6 +12,7 @@ import { operatorAgentRoutes } from './routes/operator-agents.ts';
 import { operatorBooksRoutes } from './routes/operator-books.ts';
 import { operatorPolicyRoutes } from './routes/operator-policy.ts';
 import { operatorTokenRoutes } from './routes/operator-tokens.ts';
+import { operatorVerifyRoutes } from './routes/operator-verify.ts';
 import { operatorWithdrawalRoutes } from './routes/operator-withdrawals.ts';
 import { paymentRoutes } from './routes/payments.ts';
 import { payoutRoutes } from './routes/payouts.ts';
@@ -37,6 +38,7 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(webhookRoutes, parts);
   await app.register(recoveryRoutes, parts);
   await app.register(operatorBooksRoutes, parts);
+  await app.register(operatorVerifyRoutes, parts);
   await app.register(agentRoutes, parts);
   await app.register(agentUsageRoutes, parts);
   await app.register(depositRoutes, parts);

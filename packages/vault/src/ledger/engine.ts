@@ -12,7 +12,7 @@
  * nothing touches the disk but probes; a probe that commits leads back to `ok`.
  */
 import type { Logger } from 'pino';
-import { type Refusal, refuse } from '../errors.ts';
+import { isRefusal, type Refusal, refuse } from '../errors.ts';
 import type { Command, Heartbeat, Prolong } from './command.ts';
 import { decide } from './decide.ts';
 import { classify, type Phase } from './failure.ts';
@@ -35,8 +35,19 @@ export type EngineStore = Pick<
   'view' | 'ledgerMs' | 'begin' | 'apply' | 'commit' | 'abandon' | 'close'
 >;
 
+/** Counts what happens; called for every command, so it must cost next to nothing. */
+export interface LedgerMeter {
+  /** Of a clock that never runs backwards, with fractions. */
+  nowMs(): number;
+  /** @param outcome `ok`, or the code of the refusal */
+  answered(kind: Command['kind'], outcome: string): void;
+  /** Something was written; batches without changes cost no write and are not counted. */
+  committed(commands: number, tookMs: number): void;
+}
+
 export interface EngineDeps {
   readonly store: EngineStore;
+  readonly meter: LedgerMeter;
   /** The ledger's time, Unix ms. */
   readonly now: () => number;
   readonly log: Logger;
@@ -87,7 +98,10 @@ export class LedgerEngine {
   /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
   execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     const refusal = this.#refusalNow();
-    if (refusal) return Promise.resolve(refusal);
+    if (refusal) {
+      this.#deps.meter.answered(command.kind, refusal.refused);
+      return Promise.resolve(refusal);
+    }
     return this.#enqueue(command);
   }
 
@@ -149,24 +163,37 @@ export class LedgerEngine {
     const batch = this.#queue.splice(0, this.#oneByOne > 0 ? 1 : BATCH_MAX);
     const outcomes: Outcome[] = [];
     let phase: Phase = 'begin';
-    const { store } = this.#deps;
+    let beganMs = 0;
+    let wrote = false;
+    const { store, meter } = this.#deps;
     try {
       store.begin();
       phase = 'apply';
       const now = Math.max(this.#deps.now(), store.ledgerMs);
       for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
       phase = 'commit';
-      store.commit(now);
+      beganMs = meter.nowMs();
+      wrote = store.commit(now);
     } catch (error) {
       this.#failBatch(batch, error, phase);
       this.#continue();
       return;
     }
+    if (wrote) meter.committed(batch.length, meter.nowMs() - beganMs);
     this.#busySinceMs = null;
     if (this.#oneByOne > 0) this.#oneByOne--;
     if (this.#storage.state === 'failing') this.#recovered();
-    for (const [index, { answer }] of batch.entries()) answer(outcomes[index]!);
+    for (const [index, waiting] of batch.entries()) this.#answer(waiting, outcomes[index]!);
     this.#continue();
+  }
+
+  #answer({ command, answer }: Waiting, outcome: Outcome): void {
+    this.#deps.meter.answered(command.kind, isRefusal(outcome) ? outcome.refused : 'ok');
+    answer(outcome);
+  }
+
+  #answerAll(batch: readonly Waiting[], refusal: Refusal): void {
+    for (const waiting of batch) this.#answer(waiting, refusal);
   }
 
   #applyOne(command: Command, now: number): Outcome {
@@ -188,11 +215,11 @@ export class LedgerEngine {
           return;
         }
         this.#fail('another process keeps the database locked');
-        answerAll(batch, storageRefusal('another process keeps the database locked'));
+        this.#answerAll(batch, storageRefusal('another process keeps the database locked'));
         return;
       case 'refused':
         this.#fail(failure.reason);
-        answerAll(batch, storageRefusal(failure.reason));
+        this.#answerAll(batch, storageRefusal(failure.reason));
         return;
       case 'defect':
         if (batch.length > 1) {
@@ -205,7 +232,7 @@ export class LedgerEngine {
           { err: failure.error, command: batch[0]?.command.kind },
           'a command failed and was undone; no money moved',
         );
-        answerAll(batch, undone());
+        this.#answerAll(batch, undone());
         return;
       case 'unknown':
         log.fatal(
@@ -213,7 +240,7 @@ export class LedgerEngine {
           'the outcome of a commit is unknown: ending the process so that the next one reads the disk; callers retry with the same ids',
         );
         this.#fail(failure.reason);
-        answerAll(
+        this.#answerAll(
           batch,
           refuse(
             'outcome_unknown',
@@ -255,7 +282,7 @@ export class LedgerEngine {
     // What waits was promised nothing yet; probes come again by themselves.
     const waiting = this.#queue;
     this.#queue = [];
-    answerAll(waiting, storageRefusal(reason));
+    this.#answerAll(waiting, storageRefusal(reason));
   }
 
   #recovered(): void {
@@ -265,10 +292,6 @@ export class LedgerEngine {
     }
     this.#storage = { state: 'ok' };
   }
-}
-
-function answerAll(batch: Waiting[], refusal: Refusal): void {
-  for (const { answer } of batch) answer(refusal);
 }
 
 const undone = (): Refusal =>

@@ -74,16 +74,18 @@ export class LedgerStore {
     if (this.#unsealed.length > 0) throw new Error('a transfer without an audit row');
   }
 
-  /** Durable when it returns. A batch without changes costs no write. */
-  commit(now: number): void {
-    if (this.#changed) this.#flush(now);
+  /** Durable when it returns. A batch without changes costs no write: false. */
+  commit(now: number): boolean {
+    const changed = this.#changed;
+    if (changed) this.#flush(now);
     this.#sql.commit.run();
-    if (this.#changed) this.#ledgerMs = now;
+    if (changed) this.#ledgerMs = now;
     this.#changed = false;
     this.#dirtyAccounts.clear();
     this.#dirtyHeads.clear();
     this.#dirtyBuckets.clear();
     this.#cache.bound();
+    return changed;
   }
 
   /** Gives up the batch: ends its transaction if SQLite has not, and forgets what memory held. */

@@ -261,7 +261,7 @@ describe('any text', () => {
     );
   });
 
-  test('another reader reads the same of it', () => {
+  test('T37: another reader reads the same of it', () => {
     fc.assert(
       fc.property(invoices, (made) => {
         const text = encodeInvoice({ ...made, amountMsat: made.amountMsat as Msat | null }, KEY);

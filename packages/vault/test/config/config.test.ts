@@ -26,6 +26,8 @@ test('two secrets are enough', () => {
     port: 3010,
     databasePath: './data/vault.db',
     auditKey: null,
+    auditCheckpointMs: 3_600_000,
+    auditCheckpointFolder: './data/vault.db.checkpoints',
     logLevel: 'info',
     agentRateLimitRps: 100,
     payoutDailyCapMsat: 1_000_000_000,
@@ -73,6 +75,12 @@ describe('a secret', () => {
   });
 });
 
+test('checkpoints can be left out, or kept in a folder of their own', () => {
+  const said = { ...GOOD, AUDIT_CHECKPOINT_SECS: '0', AUDIT_CHECKPOINT_DIR: '/mnt/c' };
+  const { auditCheckpointMs, auditCheckpointFolder } = loadConfig(said);
+  expect([auditCheckpointMs, auditCheckpointFolder]).toEqual([0, '/mnt/c']);
+});
+
 test.each([
   ['PORT', '70000'],
   ['PORT', 'http'],
@@ -80,6 +88,8 @@ test.each([
   ['WALLET_BACKEND', 'lightning'],
   ['WALLET_BACKEND', 'bank'],
   ['AUDIT_KEY', 'short'],
+  ['AUDIT_CHECKPOINT_SECS', '5'],
+  ['AUDIT_CHECKPOINT_SECS', '1h'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => loadConfig({ ...GOOD, [name]: value })).toThrow(name);
 });

@@ -4,7 +4,7 @@ import SqliteDatabase from 'better-sqlite3';
 import { getTableColumns } from 'drizzle-orm';
 import { afterEach, describe, expect, test } from 'vitest';
 import { appliedMigrations, knownMigrations, migrate } from '../../src/db/migrate.ts';
-import { openWriter } from '../../src/db/open.ts';
+import { assertSqlite, openWriter } from '../../src/db/open.ts';
 import { takeOwnerLock } from '../../src/db/owner-lock.ts';
 import * as schema from '../../src/db/schema.ts';
 import {
@@ -80,7 +80,7 @@ describe('migrations', () => {
 });
 
 describe('one owner', () => {
-  test('has the database; a second vault says who is in the way', async () => {
+  test('T2, T6: has the database; a second vault says who is in the way', async () => {
     const vault = await openVault();
     await expect(openVault({ path: vault.path })).rejects.toThrow('another vault is running');
     await vault.close();
@@ -97,10 +97,20 @@ describe('one owner', () => {
   });
 });
 
-test('a commit is synced to the disk before it is answered', () => {
+describe('T64: the library', () => {
+  test.each(['3.7.0', '3.9.5', '3.50.4', '3.51.2'])('of version %s is refused', (version) => {
+    expect(() => assertSqlite(version)).toThrow(`SQLite ${version} may lose`);
+  });
+  test.each(['3.51.3', '3.51.10', '3.53.2', '4.0.0'])('of version %s is used', (version) => {
+    expect(() => assertSqlite(version)).not.toThrow();
+  });
+});
+
+test('T64: a commit is synced to the disk before it is answered', () => {
   const db = openWriter(join(temporaryFolder(), 'vault.db'));
   expect(db.pragma('synchronous', { simple: true })).toBe(2);
   expect(db.pragma('journal_mode', { simple: true })).toBe('wal');
+  expect(db.pragma('foreign_keys', { simple: true })).toBe(1);
   db.close();
 });
 

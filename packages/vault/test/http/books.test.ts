@@ -3,11 +3,13 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ADMIN_TOKEN,
   asAgent,
+  asCore,
   asOperator,
   closeVaults,
   fundedAgent,
   held,
   openVault,
+  reserveBody,
   settle,
   type TestAgent,
   type TestVault,
@@ -136,16 +138,42 @@ describe("the operator's books", () => {
   });
 
   it('are numbers for Prometheus, too', async () => {
-    await held(vault, agent, 70);
+    await held(vault, agent, 30);
+    await held(vault, agent, 40);
+    await asCore(vault, 'POST', '/reserve', reserveBody(vault, agent, { amount_msats: 2_000_000 }));
     const scrape = () =>
       vault.app.inject({ url: '/metrics', headers: { authorization: `Bearer ${ADMIN_TOKEN}` } });
     await scrape();
     const { body, statusCode } = await scrape();
     expect(statusCode).toBe(200);
-    expect(body).toContain('arbstr_vault_open{kind="holds"} 1');
+    expect(body).toContain('arbstr_vault_open{kind="holds"} 2');
     expect(body).toContain('arbstr_vault_msat{account="agentsHeld"} 70');
     expect(body).toContain('arbstr_vault_http_requests_total{route="/metrics",status="200"} 1');
     expect((await vault.app.inject({ url: '/metrics' })).statusCode).toBe(401);
+    const valueIn = (text: string, name: string) =>
+      Number(
+        text
+          .split('\n')
+          .find((line) => line.startsWith(`${name} `))
+          ?.split(' ')[1],
+      );
+    const reserves = (outcome: string) =>
+      valueIn(body, `arbstr_vault_commands_total{kind="reserve",outcome="${outcome}"}`);
+    expect([reserves('ok'), reserves('insufficient_balance')]).toEqual([2, 1]);
+
+    // Two that come together share a commit; a round of the keeper with nothing to do has none.
+    const together = [1, 2].map(() => {
+      const reservationId = vault.newReservationId();
+      return vault.engine.execute({ kind: 'release', reservationId, reason: null });
+    });
+    await Promise.all(together);
+    await vault.keeper.tick();
+    const after = (await scrape()).body;
+    const grown = (name: string) => valueIn(after, name) - valueIn(body, name);
+    expect(grown('arbstr_vault_batch_commands_sum')).toBe(2);
+    expect(grown('arbstr_vault_batch_commands_count')).toBe(1);
+    expect(grown('arbstr_vault_commit_seconds_count')).toBe(1);
+    expect(grown('arbstr_vault_commit_seconds_sum')).toBeGreaterThan(0);
   });
 
   it('are the operator’s alone', async () => {

@@ -9,6 +9,7 @@ import { createSeal } from '../../src/audit/seal.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { openWriter } from '../../src/db/open.ts';
 import { isRefusal } from '../../src/errors.ts';
+import { createLedgerMetrics } from '../../src/http/ledger-metrics.ts';
 import { type EngineStore, LedgerEngine } from '../../src/ledger/engine.ts';
 import { openLedger } from '../../src/ledger/open-ledger.ts';
 import {
@@ -183,6 +184,7 @@ function brokenLedger(breakStore: (store: EngineStore) => Partial<EngineStore>) 
       bound,
       Object.getOwnPropertyDescriptors(breakStore(bound)),
     ) as EngineStore,
+    meter: createLedgerMetrics(),
     now: () => START_MS,
     log: pino({ level: 'silent' }),
     exit: (code) => exits.push(code),
@@ -216,8 +218,9 @@ describe('a commit that fails', () => {
       const commit = store.commit;
       return {
         commit: (now) => {
-          commit(now);
+          const wrote = commit(now);
           if (fail) throw sqlError('SQLITE_IOERR_FSYNC');
+          return wrote;
         },
       };
     });
@@ -246,7 +249,7 @@ describe('a commit that fails', () => {
               store.abandon();
               throw sqlError(code);
             }
-            commit(now);
+            return commit(now);
           },
         };
       });

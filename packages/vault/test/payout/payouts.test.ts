@@ -128,7 +128,7 @@ describe('what a seller is owed', () => {
     expect(books(vault.path).accounts['operator:loss']).toBe(-50_000_000);
   });
 
-  test('and what the operator earns are together what was charged, whatever the bills', async () => {
+  test('T34: and what the operator earns are together what was charged, whatever the bills', async () => {
     await start();
     await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000_000_000 });
     const bills = fc.record({

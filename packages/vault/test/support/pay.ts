@@ -16,13 +16,16 @@ import {
 const PAYEE_KEY = Buffer.alloc(32, 7);
 
 /** A real BOLT 11 invoice. */
-export function invoice(amountMsat: number | null, over: { paymentHash?: string } = {}): string {
+export function invoice(
+  amountMsat: number | null,
+  over: { paymentHash?: string; expirySecs?: number } = {},
+): string {
   return encodeInvoice(
     {
       network: 'regtest',
       amountMsat: amountMsat === null ? null : (msat(amountMsat) as Msat),
       createdAtMs: START_MS,
-      expirySecs: 3_600,
+      expirySecs: over.expirySecs ?? 3_600,
       paymentHash: over.paymentHash ?? hash('sha256', randomBytes(32)),
       paymentSecret: randomBytes(32).toString('hex'),
       description: 'one coffee',

@@ -88,6 +88,9 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     logLevel: 'silent',
     agentRateLimitRps: options.agentRateLimitRps ?? 100,
     payoutDailyCapMsat: msat(options.payoutDailyCapMsat ?? 1_000_000_000),
+    // Nothing writes them before somebody calls `checkpoints.start()` or `tick()`.
+    auditCheckpointMs: 3_600_000,
+    auditCheckpointFolder: `${path}.checkpoints`,
     simulatedWalletScript: options.walletScript ?? null,
     webhook: options.webhook ?? null,
   };

@@ -3,7 +3,7 @@
  * transaction, so that it sees one moment; read-only, so that it disturbs nobody.
  *
  *   schema ▸ file ▸ books (balances = Σ transfers, Σ = 0) ▸ clock ▸ each audit chain, with every
- *   row of every table rebuilt from it ▸ nothing is left over
+ *   row of every table rebuilt from it ▸ nothing is left over ▸ what checkpoints know is there
  */
 import type { Database } from 'better-sqlite3';
 import SqliteDatabase from 'better-sqlite3';
@@ -11,6 +11,7 @@ import { SHARED_ACCOUNTS } from '../../ledger/account.ts';
 import { META_AUDIT_KEY_ID } from '../../ledger/meta.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../../ledger/replay-key.ts';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../action.ts';
+import { compareCheckpoint } from '../checkpoint/compare.ts';
 import type { Seal } from '../seal.ts';
 import { AgentReplay } from './agent-replay.ts';
 import { checkBooks } from './books.ts';
@@ -22,10 +23,20 @@ import { checkSchema } from './schema-check.ts';
 import { SellerReplay } from './seller-replay.ts';
 import { checkTotals, type Totals } from './totals.ts';
 
-export function verifyLedger(db: Database, seal: Seal): Report {
+/**
+ * @param checkpoints files of exported checkpoints; CheckpointError where one cannot be used
+ */
+export function verifyLedger(
+  db: Database,
+  seal: Seal,
+  checkpoints: readonly string[] = [],
+): Report {
   const report = new Report();
   try {
     db.exec('BEGIN');
+    if (hasTables(db)) {
+      for (const path of checkpoints) compareCheckpoint(db, seal, path, report);
+    }
     checkAll(db, seal, report);
   } catch (error) {
     if (!(error instanceof SqliteDatabase.SqliteError)) throw error;
@@ -86,9 +97,9 @@ function hasTables(db: Database): boolean {
   return (
     db
       .prepare<[], { n: number }>(
-        "SELECT count(*) AS n FROM sqlite_schema WHERE name IN ('accounts', 'audit', 'meta')",
+        "SELECT count(*) AS n FROM sqlite_schema WHERE name IN ('accounts', 'agents', 'audit', 'meta')",
       )
-      .get()!.n === 3
+      .get()!.n === 4
   );
 }
 

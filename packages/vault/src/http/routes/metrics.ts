@@ -11,10 +11,12 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, config, courier, engine, outbox, runner, time } = parts;
+  const { books, checkpoints, config, courier, engine, ledgerMetrics, outbox, runner, time } =
+    parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const metric of ledgerMetrics) registry.registerMetric(metric);
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -35,6 +37,11 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     () => engine.ledgerMs / 1000,
   );
   gauge('arbstr_vault_stuck_payments', 'Payments that need a human', () => runner.stuck.size);
+  gauge(
+    'arbstr_vault_last_checkpoint_seconds',
+    'Unix time of the last audit checkpoint; 0 = none',
+    () => checkpoints.lastMs / 1000,
+  );
   new Gauge({
     name: 'arbstr_vault_open',
     help: 'What is not at its end: holds, approvals, payments, payouts, deposits; and agents',

@@ -1,7 +1,6 @@
-/** The operator's view of everything: sums, chains, and whether they are as they were written. */
+/** The operator's view of everything: sums, what waits, and all audit rows. */
 import { z } from 'zod';
 import type { Sums } from '../../audit/books-queries.ts';
-import { type Verdict, verifyInWorker } from '../../audit/verify/in-worker.ts';
 import { isRefusal, refuse } from '../../errors.ts';
 import { ALERTS } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
@@ -49,7 +48,6 @@ const amountsOf = (sums: Sums): z.output<typeof amounts> => ({
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
   const { auditRows, books, config, engine, wallet, runner, payments, outbox, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
-  let verifying: Promise<Verdict> | null = null;
 
   for (const url of ['/operator/dashboard', '/operator/stats']) {
     app.get(
@@ -158,43 +156,6 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
         rails_backing_msat: railsBacking,
         rails: [{ rail: wallet.rail, balance_msat: balance }],
         amounts: amountsOf(sums),
-      });
-    },
-  );
-
-  app.get(
-    '/operator/verify',
-    {
-      schema: {
-        summary: 'Are books, audit chains and rows as they were written',
-        description: 'Reads everything, beside the ledger: seconds on a long history.',
-        tags: TAGS,
-        security: SECURITY,
-        response: {
-          200: z.object({
-            ok: z.boolean(),
-            findings: z.array(z.string()),
-            findings_total: z.int(),
-            agents: z.int(),
-            auditRows: z.int(),
-            transfers: z.int(),
-            reservations: z.int(),
-          }),
-          ...refusals('unauthorized'),
-        },
-      },
-    },
-    async (_request, reply) => {
-      // Who asks while it runs gets the same answer: one reader of everything is enough.
-      verifying ??= verifyInWorker(config).finally(() => {
-        verifying = null;
-      });
-      const { findings, total, counts } = await verifying;
-      return reply.send({
-        ok: total === 0,
-        findings: [...findings],
-        findings_total: total,
-        ...counts,
       });
     },
   );
