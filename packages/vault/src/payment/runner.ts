@@ -6,7 +6,8 @@
  *   held       ▸ in_flight (durable) ▸ wallet.pay ▸ proven? ▸ end
  *   in_flight  ▸ same wallet? ▸ wallet.lookup ─┬ succeeded, failed ▸ end
  *                                              ├ pending           ▸ seen, ask again later
- *                                              ├ absent, never seen ▸ send the same order again
+ *                                              ├ absent, never seen ▸ send the same order again, but
+ *                                              │   not in recovery mode or on a frozen rail
  *                                              ├ absent, but seen  ▸ stuck: a human must look
  *                                              └ unknown           ▸ ask again later
  */
@@ -145,7 +146,9 @@ export class PaymentRunner {
 
   /** The same order as ever, so that a wallet that has it already does not pay it again. */
   async #pay(payment: InFlightPayment): Promise<void> {
-    const { wallet } = this.#deps;
+    const { engine, wallet } = this.#deps;
+    const paused = engine.paused(payment.rail);
+    if (paused !== null) return this.#later(payment.id, paused);
     const outcome = await this.#ask((signal) => wallet.pay(orderOf(payment), signal));
     await this.#take(payment, outcome);
   }

@@ -152,7 +152,11 @@ export class PayoutRunner {
         await engine.execute({ kind: 'see_payout', payoutId: payout.id });
         return false;
       case 'absent':
-        if (payout.seen === 0) return this.#end(payout, await wallet.pay(order, this.#signal()));
+        if (payout.seen === 0) {
+          const paused = engine.paused(wallet.rail);
+          if (paused !== null) throw new Error(paused);
+          return this.#end(payout, await wallet.pay(order, this.#signal()));
+        }
         log.error(
           { payout_id: payout.id },
           'the wallet has forgotten a payout that it had: look there for it; its money stays held',

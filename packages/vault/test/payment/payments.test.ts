@@ -269,6 +269,34 @@ describe('a wallet that', () => {
     },
   );
 
+  test('T65: never had it is not told again in recovery mode, nor on a frozen rail; it is asked', async () => {
+    await scripted({ match: 'ann', fault: 'error' });
+    const agent = await fundedAgent(vault);
+    const { body } = await pay(vault, agent);
+    vault = await vault.restore();
+    script.misbehave();
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
+    await asOperator(vault, 'POST', '/operator/recovery/finish');
+    script.misbehave({ match: 'bob', fault: 'overcharge' });
+    await pay(vault, agent, { destination: 'bob@pay.example' });
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('SETTLED');
+  });
+
+  test('T65: had it at the time of the backup is believed in recovery mode and on a frozen rail', async () => {
+    await scripted({ match: 'ann', fault: 'pay_then_error' });
+    const agent = await fundedAgent(vault);
+    const { body } = await pay(vault, agent);
+    vault = await vault.restore();
+    script.misbehave();
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('SETTLED');
+  });
+
   test('T19: is at it for months: it is still asked, across restarts', async () => {
     await scripted({ match: '', fault: 'pending' });
     const agent = await fundedAgent(vault);

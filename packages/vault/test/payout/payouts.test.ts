@@ -11,6 +11,7 @@ import { RETRY_AFTER_MS } from '../../src/payout/payout.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
 import { PayoutRunner } from '../../src/payout/runner.ts';
 import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
+import { pay } from '../support/pay.ts';
 import {
   type Answer,
   asAgent,
@@ -346,6 +347,25 @@ describe('a wallet that misbehaves', () => {
       expect(found).toMatchObject([{ status: 'succeeded' }]);
     },
   );
+
+  test('T65: one that never had it is not told again in recovery mode, nor on a frozen rail', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'error' }]);
+    await judge(id, 'approve');
+    await later();
+    vault = await vault.restore();
+    told([]);
+    await later();
+    expect((await payouts())[0].status).toBe('in_flight');
+    await asOperator(vault, 'POST', '/operator/recovery/finish');
+    told([{ match: 'bob', fault: 'overcharge' }]);
+    await pay(vault, agent, { destination: 'bob@pay.example' });
+    await later();
+    expect((await payouts())[0].status).toBe('in_flight');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
 
   test('one that has refused, proven, gives the money back; the next try waits', async () => {
     const id = await due();

@@ -10,7 +10,8 @@ import { createSeal } from '../../src/audit/seal.ts';
 import type { Report } from '../../src/audit/verify/report.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
 import type { VaultConfig } from '../../src/config/config.ts';
-import { openReader } from '../../src/db/open.ts';
+import { openReader, openWriter } from '../../src/db/open.ts';
+import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import type { Logs } from '../../src/log.ts';
 import type { PaymentTiming } from '../../src/payment/runner.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
@@ -42,6 +43,8 @@ export interface TestVault extends Vault {
   readonly newReservationId: () => string;
   /** Stops the vault and starts another one on the same file. */
   restart(): Promise<TestVault>;
+  /** As `restart`, but in recovery mode: its database is as a backup of this moment is restored. */
+  restore(): Promise<TestVault>;
   verify(): Report;
 }
 
@@ -111,6 +114,13 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     newReservationId: () => newId('reservation'),
     async restart() {
       await close();
+      return openVault({ ...options, path, clock });
+    },
+    async restore() {
+      await close();
+      const db = openWriter(path);
+      beginRecovery(db, createSeal(auditKey), newId('ledgerEpoch'), clock.ms);
+      db.close();
       return openVault({ ...options, path, clock });
     },
     verify: () => verifyFile(path, auditKey),
