@@ -137,6 +137,7 @@ export interface OpenPayoutCommand {
   readonly kind: 'open_payout';
   readonly payoutId: string;
   readonly seller: string;
+  readonly rail: Rail;
   /** Of all payouts of 24 h. */
   readonly dailyCap: Msat;
   /** The most that the wallet takes as a fee; null where only our limit bounds it. */
@@ -152,6 +153,7 @@ export interface JudgePayout extends AskedCommand {
 export interface SendPayout {
   readonly kind: 'send_payout';
   readonly payoutId: string;
+  readonly rail: Rail;
   readonly walletIdentity: string;
   readonly target: PaymentTarget;
 }
@@ -164,6 +166,7 @@ export interface SeePayout {
 export interface EndPayout {
   readonly kind: 'end_payout';
   readonly payoutId: string;
+  readonly rail: Rail;
   readonly outcome: Succeeded | Failed;
 }
 

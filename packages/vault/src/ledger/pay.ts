@@ -21,7 +21,8 @@ import type { Pay } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { moveInside } from './payment-end.ts';
-import { createdFacts, railFrozen } from './payment-facts.ts';
+import { createdFacts } from './payment-facts.ts';
+import { frozen } from './rail.ts';
 import { agentDisabled, insufficientBalance, invalidToken } from './reserve.ts';
 import { minuteOf } from './spend-window.ts';
 import { type AgentState, isUsable, type LedgerView } from './view.ts';
@@ -41,8 +42,8 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (payee !== null && 'refused' in payee) return no(payee);
   const repeated = repeats(view, agent, command);
   if (repeated) return no(repeated);
-  const rail = command.destination.type === 'internal' ? null : view.rail(command.rail);
-  if (rail?.frozenAt) return no(railFrozen(command.rail, rail.reason));
+  const refused = frozen(view, command.destination.type === 'internal' ? 'internal' : command.rail);
+  if (refused) return no(refused);
 
   const policy = policyFor(agent.policy, { kind: 'destination', names: command.destinationNames });
   if (isForbidden(policy)) return deny(agent, command, payee, now, FORBIDDEN[policy.rule]);

@@ -18,7 +18,8 @@ import {
 import type { EndPayment, SeePayment, SendPayment } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentEnded, PaymentSeen, PaymentSent } from './outcome.ts';
-import { createdFacts, railFrozen, succeededFacts } from './payment-facts.ts';
+import { createdFacts, succeededFacts } from './payment-facts.ts';
+import { freezeOnExcess, frozen } from './rail.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
@@ -35,10 +36,8 @@ export function sendPayment(
       effects: NO_EFFECTS,
     };
   }
-  const rail = view.rail(payment.rail);
-  if (rail?.frozenAt) {
-    return { outcome: railFrozen(payment.rail, rail.reason), effects: NO_EFFECTS };
-  }
+  const refused = frozen(view, payment.rail);
+  if (refused) return { outcome: refused, effects: NO_EFFECTS };
   const sent: InFlightPayment = {
     ...payment,
     state: 'in_flight',
@@ -161,7 +160,7 @@ function succeed(
         balance: agent.available.balance + refunded,
       },
     },
-    ...(excess > 0 ? freeze(payment, excess, now) : []),
+    ...freezeOnExcess({ what: 'payment', ...payment }, excess, now),
   ];
   return { outcome: ended('succeeded', excess), effects };
 }
@@ -172,20 +171,6 @@ const ended = (state: EndedPayment['state'], excess: Msat): PaymentEnded => ({
   contradicted: false,
   excess,
 });
-
-/** A wallet that takes more than it was allowed may do it again. */
-function freeze(payment: InFlightPayment, excess: Msat, now: number): Effect[] {
-  const reason = `payment ${payment.id} cost ${excess} msat more in fees than it was allowed`;
-  return [
-    { effect: 'set_rail', rail: { name: payment.rail, frozenAt: now, reason } },
-    {
-      effect: 'audit',
-      chain: 0,
-      action: 'RAIL_FROZEN',
-      facts: { rail: payment.rail, reason, correlation_id: payment.correlationId },
-    },
-  ];
-}
 
 /** A charge sits in the minute of its hold. */
 function spend(payment: OpenPayment, fee: Msat): Effect {

@@ -13,7 +13,6 @@ import {
   type SucceededPayout,
   type WaitingPayout,
 } from '../payout/payout.ts';
-import { canDebit } from './account.ts';
 import type {
   EndPayout,
   JudgePayout,
@@ -23,6 +22,7 @@ import type {
 } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PayoutChanged, PayoutOpened } from './outcome.ts';
+import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
 
 /** Fee limit of a payout: the larger of 1 % and 5 sats, as an agent's is without a policy of its own. */
@@ -38,6 +38,7 @@ export function openPayout(
   const seller = view.seller(command.seller);
   const destination = seller?.destination ?? null;
   if (seller === undefined || destination === null || seller.standing === 'denied') return notDue();
+  if (frozen(view, command.rail)) return notDue();
   if (view.openPayout(seller.name) !== undefined) return notDue();
   const failedAt = view.lastPayoutFailure(seller.name);
   if (failedAt !== null && now < failedAt + RETRY_AFTER_MS) return notDue();
@@ -103,6 +104,8 @@ export function judgePayout(
 export function sendPayout(view: LedgerView, command: SendPayout): Decision<PayoutChanged> {
   const payout = view.payout(command.payoutId);
   if (payout?.state !== 'held') return unchanged(command.payoutId, payout);
+  const refused = frozen(view, command.rail);
+  if (refused) return no(refused);
   const { walletIdentity, target } = command;
   const sending = { walletIdentity, target, seen: false };
   const sent: InFlightPayout = { ...payout, state: 'in_flight', sending };
@@ -129,7 +132,7 @@ export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<P
 /** The wallet has proven an end. A payout that has one keeps it. */
 export function endPayout(
   view: LedgerView,
-  { payoutId, outcome }: EndPayout,
+  { payoutId, rail, outcome }: EndPayout,
   now: number,
 ): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
@@ -144,19 +147,17 @@ export function endPayout(
   // A wallet that takes more than it was allowed costs the operator, never the seller.
   const fee = minMsat(outcome.feeMsat, payout.maxFee);
   const excess = subMsat(outcome.feeMsat, fee);
-  if (!canDebit(view.loss, excess)) {
-    return no(refuse('invalid_request', 'the fee would take an account out of the exact range'));
-  }
   const { preimage } = outcome;
   const done: SucceededPayout = { ...payout, state: 'succeeded', endedAt: now, fee, preimage };
-  const rail = view.railSimulated.id;
+  const fees = view.feesSimulated.id;
   return changed(payout.id, 'succeeded', [
     { effect: 'change_payout', from: 'in_flight', payout: done },
-    ...transfer('payout', seller.held.id, rail, payout.amount, payout.id),
-    ...transfer('fee', seller.held.id, rail, fee, payout.id),
+    ...transfer('payout', seller.held.id, view.railSimulated.id, payout.amount, payout.id),
+    ...transfer('fee', seller.held.id, fees, fee, payout.id),
+    ...transfer('overcharge', view.loss.id, fees, excess, payout.id),
     ...transfer('payout_refund', seller.held.id, seller.payable.id, payout.maxFee - fee, payout.id),
-    ...transfer('loss', view.loss.id, rail, excess, payout.id),
     audit('PAYOUT_SUCCEEDED', payout, { fee, excess, preimage }),
+    ...freezeOnExcess({ what: 'payout', id: payout.id, rail }, excess, now),
   ]);
 }
 

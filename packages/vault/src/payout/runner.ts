@@ -86,6 +86,7 @@ export class PayoutRunner {
       kind: 'open_payout',
       payoutId: newId('payout'),
       seller,
+      rail: wallet.rail,
       dailyCap,
       feeBound: wallet.feeBoundMsat,
     });
@@ -124,6 +125,7 @@ export class PayoutRunner {
     const sent = await engine.execute({
       kind: 'send_payout',
       payoutId: payout.id,
+      rail: wallet.rail,
       walletIdentity: await wallet.identity(this.#signal()),
       target: answer.target,
     });
@@ -167,13 +169,14 @@ export class PayoutRunner {
 
   /** True where the outcome is an end and the books have it. */
   async #end(payout: PayoutRecord, outcome: PayOutcome): Promise<boolean> {
-    const { engine, log } = this.#deps;
+    const { engine, wallet, log } = this.#deps;
     const { id: payoutId, seller: provider } = payout;
+    const { rail } = wallet;
     if (outcome.state === 'unknown') {
       log.warn({ payout_id: payoutId, reason: outcome.reason }, 'a payout is not resolved yet');
       return false;
     }
-    const ended = await engine.execute({ kind: 'end_payout', payoutId, outcome });
+    const ended = await engine.execute({ kind: 'end_payout', payoutId, rail, outcome });
     if (isRefusal(ended)) return false;
     if (outcome.state === 'failed') {
       log.warn({ payout_id: payoutId, provider, reason: outcome.reason }, 'a payout failed');

@@ -108,7 +108,13 @@ async function makePayouts(vault: TestVault, agent: TestAgent): Promise<void> {
     verdict: 'approve',
   });
   const target = { type: 'lightning_address', address: 'sent@example.com' } as const;
-  await vault.engine.execute({ kind: 'send_payout', payoutId, walletIdentity: 'w', target });
+  await vault.engine.execute({
+    kind: 'send_payout',
+    rail: 'simulated',
+    payoutId,
+    walletIdentity: 'w',
+    target,
+  });
   await vault.engine.execute({ kind: 'see_payout', payoutId });
   await earn('paid');
 }

@@ -312,12 +312,15 @@ describe('a wallet that misbehaves', () => {
   test('its fee comes out of what the seller is owed, and what was not needed goes back', async () => {
     const id = await due();
     told([{ match: '', fee_msat: 700 }]);
+    const before = rail()!;
     await judge(id, 'approve');
     await later();
     await later();
     const [paid] = await payouts();
     expect(paid).toMatchObject({ amount_msat: 95_000, max_fee_msat: 5_000, fee_msat: 700 });
     expect(await seller()).toMatchObject({ payable_msat: 4_300, held_msat: 0 });
+    expect(rail()! - before).toBe(95_000);
+    expect(books(vault.path).accounts['fees:simulated']).toBe(700);
   });
 
   test('T27: one that takes more than it may costs the operator, not the seller', async () => {
@@ -327,7 +330,41 @@ describe('a wallet that misbehaves', () => {
     await later();
     await later();
     expect((await payouts()).at(-1)).toMatchObject({ status: 'succeeded', fee_msat: 5_000 });
-    expect(books(vault.path).accounts['operator:loss']).toBe(-1_000);
+    expect(books(vault.path).accounts).toMatchObject({
+      'operator:loss': -1_000,
+      'fees:simulated': 6_000,
+    });
+  });
+
+  test('T27: one that takes more than it may is told nothing more until the operator thaws the rail', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'overcharge' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    const { frozen_rails } = (await asOperator(vault, 'GET', '/operator/dashboard')).body;
+    expect(frozen_rails).toMatchObject([{ rail: 'simulated', reason: expect.stringMatching(id) }]);
+    told([]);
+    await charge(100_000);
+    await later();
+    expect(await payouts()).toHaveLength(1);
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
+
+  test('a payout that was let go is not sent on a frozen rail, and goes when it is thawed', async () => {
+    const id = await due();
+    told([{ match: 'ann', fault: 'overcharge' }]);
+    await pay(vault, agent);
+    await judge(id, 'approve');
+    await later();
+    expect((await payouts())[0].status).toBe('held');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
   });
 
   test.each(['pay_then_error', 'error', 'pending'])(

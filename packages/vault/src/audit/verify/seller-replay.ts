@@ -11,6 +11,7 @@ import type { BaseDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
 
 const RAIL = SHARED_ACCOUNTS.railSimulated.id;
+const FEES = SHARED_ACCOUNTS.feesSimulated.id;
 const LOSS = SHARED_ACCOUNTS.loss.id;
 
 interface Seller {
@@ -180,9 +181,9 @@ export class SellerReplay {
     seller.payable += refund;
     this.#move(fact, what, String(row.id), [
       [seller.heldId, RAIL, amount, 'payout'],
-      [seller.heldId, RAIL, fee, 'fee'],
+      [seller.heldId, FEES, fee, 'fee'],
+      [LOSS, FEES, integer(facts, 'excess'), 'overcharge'],
       [seller.heldId, seller.payableId, refund, 'payout_refund'],
-      [LOSS, RAIL, integer(facts, 'excess'), 'loss'],
     ]);
   }
 
