@@ -20,10 +20,10 @@ import { createRateLimit } from './http/rate-limit.ts';
 import { LedgerEngine } from './ledger/engine.ts';
 import { LedgerTime } from './ledger/ledger-time.ts';
 import { openLedger } from './ledger/open-ledger.ts';
+import { paymentOrders } from './payment/payment-orders.ts';
 import { createPaymentQueries } from './payment/payment-queries.ts';
-import { PAYMENT_TIMING, PaymentRunner, type PaymentTiming } from './payment/runner.ts';
+import { payoutOrders } from './payout/payout-orders.ts';
 import { createPayoutQueries } from './payout/payout-queries.ts';
-import { PayoutRunner } from './payout/runner.ts';
 import { directTarget } from './payout/target.ts';
 import type { Clock, RandomBytes, Time } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
@@ -32,6 +32,7 @@ import { faultScript } from './wallet/simulated/fault.ts';
 import { SimulatedWallet } from './wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from './wallet/wallet.ts';
 import { Keeper } from './worker/keeper.ts';
+import { RUNNER_TIMING, Runner, type RunnerTiming } from './worker/runner.ts';
 
 export interface VaultDeps {
   readonly clock: Clock;
@@ -41,8 +42,8 @@ export interface VaultDeps {
   readonly requestLog: Logger;
   /** Ends the process; see LedgerEngine. */
   readonly exit: (code: number) => void;
-  /** By default those of the runner; tests are less patient. */
-  readonly paymentTiming?: PaymentTiming;
+  /** By default those of the runners; tests are less patient. */
+  readonly timing?: RunnerTiming;
 }
 
 export interface Vault {
@@ -52,8 +53,8 @@ export interface Vault {
   readonly wallet: Wallet;
   readonly receiver: Receiver;
   readonly depositWatcher: DepositWatcher;
-  readonly payoutRunner: PayoutRunner;
-  readonly runner: PaymentRunner;
+  readonly payoutRunner: Runner;
+  readonly runner: Runner;
   /** The engine's own connection; tests limit it to make a full disk. */
   readonly writer: Database;
   /** Finishes what was accepted and lets go of the database. */
@@ -85,22 +86,18 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
     const payments = createPaymentQueries(reader);
-    const timing = deps.paymentTiming ?? PAYMENT_TIMING;
-    const runner = new PaymentRunner({ engine, wallet, payments, time, log, timing });
+    const running = { engine, wallet, time, log, timing: deps.timing ?? RUNNER_TIMING };
+    const runner = new Runner(paymentOrders(engine, payments), running);
     const db = drizzle(reader);
     const deposits = createDepositQueries(db);
     const payouts = createPayoutQueries(db);
-    const payoutRunner = new PayoutRunner({
-      engine,
-      wallet,
-      payouts,
-      // The simulated wallet pays a destination by its name, without a network.
-      targetOf: directTarget,
-      dailyCap: config.payoutDailyCapMsat,
-      time,
-      newId,
-      log,
-    });
+    const dailyCap = config.payoutDailyCapMsat;
+    // The simulated wallet pays a destination by its name, without a network.
+    const targetOf = directTarget;
+    const payoutRunner = new Runner(
+      payoutOrders({ engine, wallet, payouts, targetOf, dailyCap, newId, log }),
+      running,
+    );
     const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
     const app = await buildApp({
       config,

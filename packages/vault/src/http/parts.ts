@@ -8,14 +8,13 @@ import type { DepositQueries } from '../deposit/deposit-queries.ts';
 import type { DepositWatcher } from '../deposit/watcher.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import type { PaymentQueries } from '../payment/payment-queries.ts';
-import type { PaymentRunner } from '../payment/runner.ts';
 import type { PayoutQueries } from '../payout/payout-queries.ts';
-import type { PayoutRunner } from '../payout/runner.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Receiver } from '../wallet/receiver.ts';
 import type { SimulatedWallet } from '../wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { Runner } from '../worker/runner.ts';
 import type { RateLimit } from './rate-limit.ts';
 
 export interface VaultParts {
@@ -31,10 +30,10 @@ export interface VaultParts {
   readonly simulated: Pick<SimulatedWallet, 'receive'> | null;
   readonly deposits: DepositQueries;
   readonly payouts: PayoutQueries;
-  readonly payoutRunner: Pick<PayoutRunner, 'tick'>;
+  readonly payoutRunner: Runner;
   readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
   readonly payments: PaymentQueries;
-  readonly runner: PaymentRunner;
+  readonly runner: Runner;
   readonly agents: AgentQueries;
   readonly reservations: ReservationQueries;
   readonly history: History;

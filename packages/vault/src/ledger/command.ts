@@ -163,11 +163,18 @@ export interface SeePayout {
   readonly payoutId: string;
 }
 
+/** Only a human can clear it up now. */
+export interface StickPayout {
+  readonly kind: 'stick_payout';
+  readonly payoutId: string;
+  readonly reason: string;
+}
+
 export interface EndPayout {
   readonly kind: 'end_payout';
   readonly payoutId: string;
   readonly rail: Rail;
-  readonly outcome: Succeeded | Failed;
+  readonly result: Succeeded | Failed;
 }
 
 export interface Reserve {
@@ -259,6 +266,13 @@ export interface SeePayment {
   readonly paymentId: string;
 }
 
+/** Only a human can clear it up now. */
+export interface StickPayment {
+  readonly kind: 'stick_payment';
+  readonly paymentId: string;
+  readonly reason: string;
+}
+
 export interface EndPayment {
   readonly kind: 'end_payment';
   readonly paymentId: string;
@@ -323,11 +337,13 @@ export type Command =
   | JudgePayout
   | SendPayout
   | SeePayout
+  | StickPayout
   | EndPayout
   | Pay
   | WithdrawRevenue
   | SendPayment
   | SeePayment
+  | StickPayment
   | EndPayment
   | Approve
   | Deny

@@ -17,8 +17,15 @@ import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
 import { pay } from './pay.ts';
-import { endPayment, seePayment, sendPayment } from './payment-end.ts';
-import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './payouts.ts';
+import { endPayment, seePayment, sendPayment, stickPayment } from './payment-end.ts';
+import {
+  endPayout,
+  judgePayout,
+  openPayout,
+  seePayout,
+  sendPayout,
+  stickPayout,
+} from './payouts.ts';
 import { thawRail } from './rail.ts';
 import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
@@ -73,6 +80,8 @@ function decideNew(
       return sendPayment(view, command, now);
     case 'see_payment':
       return seePayment(view, command);
+    case 'stick_payment':
+      return stickPayment(view, command);
     case 'end_payment':
       return endPayment(view, command, now);
     case 'approve':
@@ -115,6 +124,8 @@ function decideNew(
       return sendPayout(view, command);
     case 'see_payout':
       return seePayout(view, command);
+    case 'stick_payout':
+      return stickPayout(view, command);
     case 'end_payout':
       return endPayout(view, command, now);
     case 'expire_deposits':

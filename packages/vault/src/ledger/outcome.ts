@@ -142,7 +142,8 @@ export interface PaymentSeen {
   seen: boolean;
 }
 
-export interface PaymentEnded {
+/** The end of a payment or a payout. */
+export interface OrderEnded {
   state: EndedPayment['state'];
   /** False where it had ended before. */
   applied: boolean;
@@ -176,7 +177,8 @@ export interface OutcomeByKind {
   withdraw_revenue: PaymentAccepted;
   send_payment: PaymentSent;
   see_payment: PaymentSeen;
-  end_payment: PaymentEnded;
+  stick_payment: { stuck: boolean };
+  end_payment: OrderEnded;
   approve: ApprovalResolved;
   deny: ApprovalResolved;
   time_out_approvals: ApprovalsTimedOut;
@@ -198,7 +200,8 @@ export interface OutcomeByKind {
   judge_payout: PayoutChanged;
   send_payout: PayoutChanged;
   see_payout: PayoutChanged;
-  end_payout: PayoutChanged;
+  stick_payout: PayoutChanged;
+  end_payout: OrderEnded;
   reserve: ReserveAnswer;
   settle: SettleAnswer;
   release: ReleaseAnswer;

@@ -1,5 +1,5 @@
 /** Payouts, as the ledger decides them; see `payout/payout.ts` for the states. */
-import { type Msat, minMsat, msat, subMsat } from '@arbstr/shared';
+import { type Msat, minMsat, msat, subMsat, ZERO_MSAT } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
 import {
   type FailedPayout,
@@ -19,9 +19,10 @@ import type {
   OpenPayoutCommand,
   SeePayout,
   SendPayout,
+  StickPayout,
 } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import type { PayoutChanged, PayoutOpened } from './outcome.ts';
+import type { OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
 
@@ -108,7 +109,7 @@ export function sendPayout(view: LedgerView, command: SendPayout): Decision<Payo
   if (refused) return no(refused);
   const { walletIdentity, target } = command;
   const sending = { walletIdentity, target, seen: false };
-  const sent: InFlightPayout = { ...payout, state: 'in_flight', sending };
+  const sent: InFlightPayout = { ...payout, state: 'in_flight', sending, stuck: null };
   return changed(payout.id, 'in_flight', [
     { effect: 'change_payout', from: 'held', payout: sent },
     audit('PAYOUT_SENT', payout, {
@@ -121,36 +122,60 @@ export function sendPayout(view: LedgerView, command: SendPayout): Decision<Payo
 /** The wallet has it: from now on `absent` means that it lost its memory. */
 export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout?.state !== 'in_flight' || payout.sending.seen) return unchanged(payoutId, payout);
-  const seen: InFlightPayout = { ...payout, sending: { ...payout.sending, seen: true } };
+  if (payout?.state !== 'in_flight' || (payout.sending.seen && payout.stuck === null)) {
+    return unchanged(payoutId, payout);
+  }
+  const sending = { ...payout.sending, seen: true };
+  const seen: InFlightPayout = { ...payout, sending, stuck: null };
   return changed(payout.id, 'in_flight', [
     { effect: 'change_payout', from: 'in_flight', payout: seen },
     audit('PAYOUT_SEEN', payout, {}),
   ]);
 }
 
-/** The wallet has proven an end. A payout that has one keeps it. */
-export function endPayout(
+/** What the wallet says cannot be believed. It stays in flight, and is asked for all the same. */
+export function stickPayout(
   view: LedgerView,
-  { payoutId, rail, outcome }: EndPayout,
-  now: number,
+  { payoutId, reason }: StickPayout,
 ): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout === undefined || (payout.state !== 'in_flight' && payout.state !== 'held')) {
-    return unchanged(payoutId, payout);
+  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged(payoutId, payout);
+  return changed(payout.id, 'in_flight', [
+    { effect: 'change_payout', from: 'in_flight', payout: { ...payout, stuck: reason } },
+    audit('PAYOUT_STUCK', payout, { reason }),
+  ]);
+}
+
+/**
+ * The wallet has proven an end; or what is held cannot be sent, and has failed. A payout that has
+ * an end keeps it: another one is a contradiction that only a human can clear up.
+ */
+export function endPayout(
+  view: LedgerView,
+  { payoutId, rail, result }: EndPayout,
+  now: number,
+): Decision<OrderEnded> {
+  const payout = view.payout(payoutId);
+  if (payout?.state === 'succeeded' || payout?.state === 'failed') {
+    const contradicted = payout.state !== result.state;
+    return ended(payout.state, ZERO_MSAT, NO_EFFECTS, { applied: false, contradicted });
+  }
+  const isSent = payout?.state === 'in_flight';
+  if (payout === undefined || !(isSent || (payout.state === 'held' && result.state === 'failed'))) {
+    return no(refuse('not_found', 'no such payout is in flight; nothing was changed'));
   }
   const seller = sellerOf(view, payout);
-  if (outcome.state === 'failed') {
-    return changed(payout.id, 'failed', failPayoutEffects(seller, payout, outcome.reason, now));
+  if (result.state === 'failed') {
+    return ended('failed', ZERO_MSAT, failPayoutEffects(seller, payout, result.reason, now));
   }
-  if (payout.state !== 'in_flight') return unchanged(payoutId, payout);
+  if (payout.state !== 'in_flight') throw new Error(`payout ${payout.id} was paid and never sent`);
   // A wallet that takes more than it was allowed costs the operator, never the seller.
-  const fee = minMsat(outcome.feeMsat, payout.maxFee);
-  const excess = subMsat(outcome.feeMsat, fee);
-  const { preimage } = outcome;
+  const fee = minMsat(result.feeMsat, payout.maxFee);
+  const excess = subMsat(result.feeMsat, fee);
+  const { preimage } = result;
   const done: SucceededPayout = { ...payout, state: 'succeeded', endedAt: now, fee, preimage };
   const fees = view.feesSimulated.id;
-  return changed(payout.id, 'succeeded', [
+  return ended('succeeded', excess, [
     { effect: 'change_payout', from: 'in_flight', payout: done },
     ...transfer('payout', seller.held.id, view.railSimulated.id, payout.amount, payout.id),
     ...transfer('fee', seller.held.id, fees, fee, payout.id),
@@ -199,7 +224,7 @@ const rowOf = ({ name, payable, held, destination, threshold, standing }: Seller
 });
 
 const audit = (
-  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'SENT' | 'SEEN' | 'SUCCEEDED' | 'FAILED'}`,
+  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'SENT' | 'SEEN' | 'STUCK' | 'SUCCEEDED' | 'FAILED'}`,
   { id }: { id: string },
   facts: Record<string, unknown>,
 ): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });
@@ -209,6 +234,13 @@ const changed = (
   status: Payout['state'],
   effects: Effect[],
 ): Decision<PayoutChanged> => ({ outcome: { payoutId, status, changed: true }, effects });
+
+const ended = (
+  state: OrderEnded['state'],
+  excess: Msat,
+  effects: readonly Effect[],
+  how = { applied: true, contradicted: false },
+): Decision<OrderEnded> => ({ outcome: { state, excess, ...how }, effects });
 
 const unchanged = (payoutId: string, payout: Payout | undefined): Decision<PayoutChanged> => ({
   outcome: { payoutId, status: payout?.state ?? null, changed: false },

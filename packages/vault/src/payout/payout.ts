@@ -52,6 +52,8 @@ export interface HeldPayout extends Identity {
 export interface InFlightPayout extends Identity {
   readonly state: 'in_flight';
   readonly sending: Sending;
+  /** Why only a human can clear it up; null where nobody has to. */
+  readonly stuck: string | null;
 }
 export interface SucceededPayout extends Identity {
   readonly state: 'succeeded';

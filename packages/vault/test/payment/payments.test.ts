@@ -35,13 +35,16 @@ async function scripted(...rules: object[]): Promise<void> {
   script.misbehave(...rules);
   const hangs = JSON.stringify(rules).includes('hang');
   patience = { ...(hangs ? IMPATIENT : PATIENT) };
-  vault = await openVault({ walletScript: script.path, paymentTiming: patience });
+  vault = await openVault({ walletScript: script.path, timing: patience });
 }
 const paymentOf = async (agent: { token: string }, id: string) =>
   (await asAgent(vault, agent.token, `/agents/me/payments/${id}`)).body;
 
 const railState = async () =>
   (await call(vault, { method: 'GET', url: '/health' })).body.rails.simulated;
+
+const stuckPayments = async () =>
+  (await asOperator(vault, 'GET', '/operator/dashboard')).body.stuck_payments;
 
 /** Lets time pass, after what runs has been given up, until the runner asks the wallet again. */
 async function askAgain(): Promise<void> {
@@ -320,8 +323,15 @@ describe('a wallet that', () => {
     await askAgain();
     script.misbehave({ match: '', fault: 'forget' });
     await askAgain();
-    expect(vault.runner.stuck.get(body.transaction_id)).toMatch(/no record/);
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
     expect(await railState()).toMatchObject({ status: 'degraded' });
+    // From its row, before anybody asks the wallet again.
+    vault = await vault.restart();
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
+    expect(await railState()).toMatchObject({
+      status: 'degraded',
+      reason: expect.stringContaining('1 payments'),
+    });
     expect((await balanceOf(vault, agent)).held).toBeGreaterThanOrEqual(1_000);
     expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
   });
@@ -335,7 +345,7 @@ describe('a wallet that', () => {
     script.misbehave();
     vault = await vault.restart();
     await askAgain();
-    expect(vault.runner.stuck.get(body.transaction_id)).toMatch(/another wallet/);
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
     expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
   });
 

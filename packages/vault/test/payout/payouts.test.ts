@@ -1,4 +1,6 @@
 /** Sellers are paid what they are owed: once, after the operator's word, within the cap. */
+
+import { hash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { msat } from '@arbstr/shared';
@@ -8,15 +10,18 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openReader } from '../../src/db/open.ts';
 import { RETRY_AFTER_MS } from '../../src/payout/payout.ts';
+import { payoutOrders } from '../../src/payout/payout-orders.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
-import { PayoutRunner } from '../../src/payout/runner.ts';
+import { directTarget, type TargetOf } from '../../src/payout/target.ts';
 import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
+import { Runner } from '../../src/worker/runner.ts';
 import { pay } from '../support/pay.ts';
 import {
   type Answer,
   asAgent,
   asOperator,
   books,
+  call,
   closeVaults,
   fundedAgent,
   held,
@@ -404,6 +409,30 @@ describe('a wallet that misbehaves', () => {
     expect((await payouts())[0].status).toBe('succeeded');
   });
 
+  test('T50: one that had it and forgot it is a stuck payout, also right after a restart', async () => {
+    const id = await due();
+    const stuck = async () => {
+      const { body } = await call(vault, { method: 'GET', url: '/health' });
+      const board = (await asOperator(vault, 'GET', '/operator/dashboard')).body;
+      return [body.rails.simulated.status, board.stuck_payouts];
+    };
+    told([{ match: '', fault: 'pending' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    expect(await stuck()).toEqual(['ok', []]);
+    told([{ match: '', fault: 'forget' }]);
+    await later();
+    expect(await stuck()).toEqual(['degraded', [id]]);
+    // From its row, before anybody asks the wallet again.
+    vault = await vault.restart();
+    expect(await stuck()).toEqual(['degraded', [id]]);
+    told([]);
+    await later();
+    expect(await stuck()).toEqual(['ok', []]);
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
+
   test('one that has refused, proven, gives the money back; the next try waits', async () => {
     const id = await due();
     told([{ match: '', fault: 'fail' }]);
@@ -448,6 +477,27 @@ describe('a payout to an invoice that a server gives', () => {
     close() {}
   }
 
+  /** As the route does, without a round of the vault's own runner. */
+  const letGo = (payoutId: string) =>
+    vault.engine.execute({
+      kind: 'judge_payout',
+      correlationId: 'corr',
+      replayKey: undefined,
+      payoutId,
+      verdict: 'approve',
+    });
+  const runnerOf = (wallet: Wallet, targetOf: TargetOf) => {
+    const payouts = createPayoutQueries(drizzle(openReader(vault.path)));
+    const log = pino({ level: 'silent' });
+    const common = { engine: vault.engine, wallet, log };
+    const limits = { dailyCap: msat(1_000_000_000), newId: () => 'po_unused' };
+    return new Runner(payoutOrders({ ...common, ...limits, payouts, targetOf }), {
+      ...common,
+      time: vault.clock,
+      timing: { answerMs: 50, callMs: 50 },
+    });
+  };
+
   async function run() {
     await start();
     await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
@@ -456,32 +506,20 @@ describe('a payout to an invoice that a server gives', () => {
     const [{ payout_id }] = await payouts();
     const wallet = new ToldWallet();
     let asked = 0;
-    const runner = new PayoutRunner({
-      engine: vault.engine,
-      wallet,
-      payouts: createPayoutQueries(drizzle(openReader(vault.path))),
+    const runner = runnerOf(wallet, async () => {
       // As a server does: another invoice for each question.
-      targetOf: async () => ({
+      const preimage = Buffer.alloc(32, asked++);
+      return {
         ok: true,
         target: {
           type: 'lightning_invoice',
-          invoice: `invoice ${++asked}`,
-          paymentHash: String(asked).padStart(64, '0'),
+          invoice: `invoice ${asked}`,
+          paymentHash: hash('sha256', preimage),
           expiresAtMs: vault.clock.ms + 60_000,
         },
-      }),
-      dailyCap: msat(1_000_000_000),
-      time: vault.clock,
-      newId: () => 'po_unused',
-      log: pino({ level: 'silent' }),
+      };
     });
-    await vault.engine.execute({
-      kind: 'judge_payout',
-      correlationId: 'corr',
-      replayKey: undefined,
-      payoutId: payout_id,
-      verdict: 'approve',
-    });
+    await letGo(payout_id);
     const later = async () => {
       vault.clock.advance(300_000);
       await runner.tick();
@@ -498,6 +536,33 @@ describe('a payout to an invoice that a server gives', () => {
     wallet.finds = { state: 'succeeded', preimage: '00'.repeat(32), feeMsat: msat(0), token: null };
     await later();
     expect((await payouts())[0]).toMatchObject({ status: 'succeeded', fee_msat: 0 });
+  });
+
+  test('is not believed to be paid by a wrong preimage', async () => {
+    const { wallet, later } = await run();
+    wallet.finds = { state: 'succeeded', preimage: '11'.repeat(32), feeMsat: msat(0), token: null };
+    await later();
+    expect((await payouts())[0]).toMatchObject({ status: 'in_flight' });
+  });
+
+  test('that hangs, whatever it is told, holds up neither the next one nor a stop', async () => {
+    await start();
+    for (const name of ['alpha', 'beta']) {
+      await sell({ payout_destination: `${name}@pay.example`, payout_threshold_msat: 1_000 }, name);
+      await charge(100_000, { provider: name });
+    }
+    await vault.payoutRunner.tick();
+    for (const { payout_id } of await payouts()) await letGo(payout_id);
+    const wallet = new ToldWallet();
+    wallet.pay = async (order) => {
+      if (JSON.stringify(order.target).includes('alpha')) return new Promise(() => {});
+      return { state: 'succeeded', preimage: null, feeMsat: msat(0), token: null };
+    };
+    const runner = runnerOf(wallet, directTarget);
+    await runner.tick();
+    expect((await payouts('?provider=alpha'))[0].status).toBe('in_flight');
+    expect((await payouts('?provider=beta'))[0].status).toBe('succeeded');
+    await runner.stop();
   });
 
   test('T50: a wallet that once had it and has forgotten it is not asked to pay again', async () => {

@@ -13,8 +13,8 @@ import type { VaultConfig } from '../../src/config/config.ts';
 import { openReader, openWriter } from '../../src/db/open.ts';
 import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import type { Logs } from '../../src/log.ts';
-import type { PaymentTiming } from '../../src/payment/runner.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
+import type { RunnerTiming } from '../../src/worker/runner.ts';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-tests-0123456789';
 export const INTERNAL_TOKEN = 'internal-token-of-the-tests-0123456789';
@@ -68,7 +68,7 @@ export interface TestVaultOptions {
   readonly logs?: Logs;
   /** Faults of the simulated wallet; see `wallet/simulated/fault.ts`. */
   readonly walletScript?: string;
-  readonly paymentTiming?: PaymentTiming;
+  readonly timing?: RunnerTiming;
 }
 
 const silent = pino({ level: 'silent' });
@@ -95,7 +95,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     randomBytes,
     ...(options.logs ?? { log: silent, requestLog: silent }),
     exit: (code) => exits.push(code),
-    ...(options.paymentTiming === undefined ? {} : { paymentTiming: options.paymentTiming }),
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
   });
   if (options.start !== false) await vault.keeper.tick();
   const newId = createIdSource(clock.now, randomBytes);

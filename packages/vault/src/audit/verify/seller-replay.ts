@@ -52,7 +52,10 @@ export class SellerReplay {
         return true;
       }
       case 'PAYOUT_SEEN':
-        this.#change(fact, what, { seen: 1 });
+        this.#change(fact, what, { seen: 1, stuck: null });
+        return true;
+      case 'PAYOUT_STUCK':
+        this.#change(fact, what, { stuck: text(fact.facts, 'reason') });
         return true;
       case 'PAYOUT_SUCCEEDED':
         this.#succeed(fact, what);
@@ -148,6 +151,7 @@ export class SellerReplay {
       fee: null,
       preimage: null,
       failure: null,
+      stuck: null,
     };
     this.#deps.totals.payouts++;
     this.#payouts.set(id, row);
@@ -172,7 +176,13 @@ export class SellerReplay {
     const { facts, at } = fact;
     const fee = integer(facts, 'fee');
     const preimage = optionalText(facts, 'preimage');
-    const row = this.#change(fact, what, { state: 'succeeded', ended_at: at, fee, preimage });
+    const row = this.#change(fact, what, {
+      state: 'succeeded',
+      ended_at: at,
+      fee,
+      preimage,
+      stuck: null,
+    });
     const seller = row && this.#sellerOf(row, what);
     if (!seller) return;
     const amount = Number(row.amount);
@@ -189,7 +199,8 @@ export class SellerReplay {
 
   #fail(fact: Fact, what: string): void {
     const failure = text(fact.facts, 'failure');
-    const row = this.#change(fact, what, { state: 'failed', ended_at: fact.at, failure });
+    const end = { state: 'failed', ended_at: fact.at, failure, stuck: null };
+    const row = this.#change(fact, what, end);
     const seller = row && this.#sellerOf(row, what);
     if (!seller) return;
     const hold = Number(row.amount) + Number(row.max_fee);

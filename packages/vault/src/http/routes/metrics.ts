@@ -9,7 +9,7 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, config, engine, runner } = parts;
+  const { books, config, engine, payments, payouts } = parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -32,7 +32,12 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     'Unix time of the last commit',
     () => engine.ledgerMs / 1000,
   );
-  gauge('arbstr_vault_stuck_payments', 'Payments that need a human', () => runner.stuck.size);
+  gauge(
+    'arbstr_vault_stuck_payments',
+    'Payments that need a human',
+    () => payments.stuckIds().length,
+  );
+  gauge('arbstr_vault_stuck_payouts', 'Payouts that need a human', () => payouts.stuckIds().length);
   new Gauge({
     name: 'arbstr_vault_open',
     help: 'What is not at its end: holds, approvals, payments, payouts, deposits; and agents',

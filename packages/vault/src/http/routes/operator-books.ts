@@ -35,7 +35,7 @@ const auditEntry = z.object({
 });
 
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { books, config, engine, wallet, runner, payments, time } = parts;
+  const { books, config, engine, wallet, payments, payouts, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
   let verifying: Promise<Verdict> | null = null;
 
@@ -73,6 +73,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
                 deposits: z.int(),
               }),
               stuck_payments: z.array(z.string()),
+              stuck_payouts: z.array(z.string()),
               frozen_rails: z.array(z.object({ rail: z.string(), reason: z.string().nullable() })),
               mode: z.enum(['normal', 'recovery']),
               ledger: z.object({ writable: z.boolean(), queue: z.int() }),
@@ -88,7 +89,8 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
           amounts: sums(),
           agents: { total: agents, disabled },
           open,
-          stuck_payments: [...runner.stuck.keys()],
+          stuck_payments: payments.stuckIds(),
+          stuck_payouts: payouts.stuckIds(),
           frozen_rails: payments
             .frozenRails()
             .map(({ name, reason }) => ({ rail: name, reason: reason ?? null })),
