@@ -67,9 +67,8 @@ export function preparePayoutStatements(db: Database) {
             + (SELECT coalesce(sum(amount + max_fee), 0) FROM payouts
                WHERE state IN ('waiting', 'held', 'in_flight')) AS msat`,
     ),
-    selectLastFailure: db.prepare<[string], { at: number | null }>(
-      `SELECT max(ended_at) AS at FROM payouts
-       WHERE seller = ? AND state = 'failed' AND target IS NOT NULL`,
+    selectLastPayout: db.prepare<[string], PayoutRow>(
+      'SELECT * FROM payouts WHERE seller = ? ORDER BY id DESC LIMIT 1',
     ),
   };
 }

@@ -40,9 +40,7 @@ export function openPayout(
   const destination = seller?.destination ?? null;
   if (seller === undefined || destination === null || seller.standing === 'denied') return notDue();
   if (frozen(view, command.rail)) return notDue();
-  if (view.openPayout(seller.name) !== undefined) return notDue();
-  const failedAt = view.lastPayoutFailure(seller.name);
-  if (failedAt !== null && now < failedAt + RETRY_AFTER_MS) return notDue();
+  if (view.openPayout(seller.name) !== undefined || rests(view, seller, now)) return notDue();
   const left = command.dailyCap - view.paidOutSince(now - PAYOUT_DAY_MS);
   const hold = Math.min(seller.payable.balance, left);
   if (hold < seller.threshold) return notDue();
@@ -71,6 +69,16 @@ export function openPayout(
       }),
     ],
   };
+}
+
+/**
+ * After a failure the next one waits, whether the wallet has refused or the seller's server gave
+ * nothing to pay: else each round would make another. At a new destination a human is asked first.
+ */
+function rests(view: LedgerView, { name, standing }: SellerState, now: number): boolean {
+  const last = view.lastPayout(name);
+  if (standing !== 'approved' || last?.state !== 'failed') return false;
+  return now < last.endedAt + RETRY_AFTER_MS;
 }
 
 /** The operator's word on a payout that waits; it counts for its destination from then on. */

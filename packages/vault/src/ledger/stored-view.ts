@@ -83,7 +83,10 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       return row && (payoutOf(row) as OpenPayout);
     },
     paidOutSince: (ms) => sql.sumPayouts.get(ms)?.msat ?? 0,
-    lastPayoutFailure: (seller) => sql.selectLastFailure.get(seller)?.at ?? null,
+    lastPayout: (seller) => {
+      const row = sql.selectLastPayout.get(seller);
+      return row && payoutOf(row);
+    },
     payment: (id) => {
       const row = sql.selectPayment.get(id);
       return row && paymentOf(row);

@@ -109,7 +109,7 @@ export interface LedgerView {
   openPayout(seller: string): OpenPayout | undefined;
   /** What went or is going out to all sellers, with fees, msat. */
   paidOutSince(ms: number): number;
-  lastPayoutFailure(seller: string): number | null;
+  lastPayout(seller: string): Payout | undefined;
   payment(id: string): Payment | undefined;
   /** The one payment of this hash that has not failed. */
   paymentByHash(paymentHash: string): Payment | undefined;

@@ -490,7 +490,7 @@ describe('a payout to an invoice that a server gives', () => {
     const payouts = createPayoutQueries(drizzle(openReader(vault.path)));
     const log = pino({ level: 'silent' });
     const common = { engine: vault.engine, wallet, log };
-    const limits = { dailyCap: msat(1_000_000_000), newId: () => 'po_unused' };
+    const limits = { dailyCap: msat(1_000_000_000), newId: vault.newPayoutId };
     return new Runner(payoutOrders({ ...common, ...limits, payouts, targetOf }), {
       ...common,
       time: vault.clock,
@@ -563,6 +563,29 @@ describe('a payout to an invoice that a server gives', () => {
     expect((await payouts('?provider=alpha'))[0].status).toBe('in_flight');
     expect((await payouts('?provider=beta'))[0].status).toBe('succeeded');
     await runner.stop();
+  });
+
+  test('that the server does not give fails, and the next one waits, as after any failure', async () => {
+    await start();
+    await approvedSeller();
+    await charge(100_000);
+    let asked = 0;
+    const runner = runnerOf(new ToldWallet(), async () => {
+      asked++;
+      return { ok: false, reason: 'no answer' };
+    });
+    for (let n = 0; n < 5; n++) {
+      vault.clock.advance(1_000);
+      await vault.keeper.tick();
+      await runner.tick();
+    }
+    expect(asked).toBe(1);
+    expect(await payouts('?status=failed')).toMatchObject([{ failure: 'no answer' }]);
+    expect((await seller()).payable_msat).toBe(100_000);
+    // A new destination is a new start.
+    await sell({ payout_destination: 'other@pay.example', payout_threshold_msat: 1_000 });
+    await runner.tick();
+    expect((await payouts())[0].status).toBe('waiting');
   });
 
   test('T50: a wallet that once had it and has forgotten it is not asked to pay again', async () => {

@@ -41,6 +41,7 @@ export interface TestVault extends Vault {
   readonly path: string;
   readonly exits: number[];
   readonly newReservationId: () => string;
+  readonly newPayoutId: () => string;
   /** Stops the vault and starts another one on the same file. */
   restart(): Promise<TestVault>;
   /** As `restart`, but in recovery mode: its database is as a backup of this moment is restored. */
@@ -112,6 +113,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     path,
     exits,
     newReservationId: () => newId('reservation'),
+    newPayoutId: () => newId('payout'),
     async restart() {
       await close();
       return openVault({ ...options, path, clock });
