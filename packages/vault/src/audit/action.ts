@@ -56,6 +56,8 @@ export type LedgerAction =
   | 'SELLER_SET'
   | 'PAYOUT_OPENED'
   | 'PAYOUT_JUDGED'
+  | 'PAYOUT_WAITS'
+  | 'PAYOUT_BOOKED'
   | 'PAYOUT_SENT'
   | 'PAYOUT_SEEN'
   | 'PAYOUT_STUCK'

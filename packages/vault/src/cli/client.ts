@@ -5,7 +5,8 @@ import { StartError } from '../errors.ts';
 const REQUEST_MAX_MS = 10_000;
 
 export interface OperatorClient {
-  call<T>(method: string, path: string, body?: object): Promise<T>;
+  /** @param key an Idempotency-Key: what is asked again under it is done once */
+  call<T>(method: string, path: string, body?: object, key?: string): Promise<T>;
 }
 
 export function createOperatorClient(environment: NodeJS.ProcessEnv): OperatorClient {
@@ -14,12 +15,13 @@ export function createOperatorClient(environment: NodeJS.ProcessEnv): OperatorCl
   const token = file ? readFileSync(file, 'utf8').trim() : environment.VAULT_ADMIN_TOKEN;
   if (!token) throw new StartError('VAULT_ADMIN_TOKEN is not set');
   return {
-    async call<T>(method: string, path: string, body?: object): Promise<T> {
+    async call<T>(method: string, path: string, body?: object, key?: string): Promise<T> {
       const answer = await send(new URL(path, base), {
         method,
         headers: {
           authorization: `Bearer ${token}`,
           ...(body ? { 'content-type': 'application/json' } : {}),
+          ...(key ? { 'idempotency-key': key } : {}),
         },
         body: body ? JSON.stringify(body) : null,
         signal: AbortSignal.timeout(REQUEST_MAX_MS),

@@ -1,4 +1,5 @@
 /** `approvals` and `payouts`: what waits for the operator, and the operator's word on it. */
+import { hash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { formatSats, msat } from '@arbstr/shared';
 import { StartError } from '../errors.ts';
@@ -45,7 +46,9 @@ const LISTS = {
 type What = keyof typeof LISTS;
 
 const USAGE = (what: What): string =>
-  `usage: ${what} [list]\n       ${what} approve ID [--reason WHY]\n       ${what} deny ID [--reason WHY]\n`;
+  `usage: ${what} [list]\n       ${what} approve ID [--reason WHY]\n       ${what} deny ID [--reason WHY]\n${
+    what === 'payouts' ? '       payouts book PROVIDER MSAT --reason WHY\n' : ''
+  }`;
 
 export async function judgeCommand(
   what: What,
@@ -53,6 +56,9 @@ export async function judgeCommand(
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const { values, positionals } = parse(args);
+  if (what === 'payouts' && positionals[0] === 'book') {
+    return bookPayout(positionals.slice(1), values, environment);
+  }
   const [action = 'list', id, ...more] = positionals;
   const judges = action === 'approve' || action === 'deny';
   if (more.length > 0 || (action !== 'list' && !judges) || judges !== (id !== undefined)) {
@@ -80,6 +86,30 @@ export async function judgeCommand(
   print(answer, [
     `${id} is ${answer.status ?? (action === 'approve' ? 'approved' : 'denied')}${paid}`,
   ]);
+  return 0;
+}
+
+/**
+ * A payout that the books do not know. The same provider, amount and reason are the same payout,
+ * however often they are given within 24 h.
+ */
+async function bookPayout(
+  [provider, amount, ...more]: readonly string[],
+  { reason, json }: { reason?: string | undefined; json: boolean },
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const amount_msat = Number(amount);
+  if (provider === undefined || !Number.isSafeInteger(amount_msat) || !reason || more.length > 0) {
+    process.stderr.write(USAGE('payouts'));
+    return 2;
+  }
+  const key = hash('sha256', JSON.stringify([provider, amount_msat, reason]));
+  const path = `/operator/providers/${encodeURIComponent(provider)}/debit`;
+  const body = { amount_msat, reason };
+  const client = createOperatorClient(environment);
+  const answer = await client.call<{ payable_msat: number }>('POST', path, body, key);
+  const line = `${provider} is owed ${sats(answer.payable_msat)} sats now`;
+  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${line}\n`);
   return 0;
 }
 

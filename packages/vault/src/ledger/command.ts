@@ -150,6 +150,16 @@ export interface JudgePayout extends AskedCommand {
   readonly verdict: 'approve' | 'deny';
 }
 
+/** A seller was paid, and no payout of these books knows of it. */
+export interface BookPayout extends AskedCommand {
+  readonly kind: 'book_payout';
+  readonly transactionId: string;
+  readonly seller: string;
+  /** With its fee. */
+  readonly amount: Msat;
+  readonly reason: string;
+}
+
 export interface SendPayout {
   readonly kind: 'send_payout';
   readonly payoutId: string;
@@ -335,6 +345,7 @@ export type Command =
   | SetSeller
   | OpenPayoutCommand
   | JudgePayout
+  | BookPayout
   | SendPayout
   | SeePayout
   | StickPayout

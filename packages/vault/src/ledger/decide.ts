@@ -31,7 +31,7 @@ import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
 import { decideOnce } from './replay-key.ts';
 import { reserve } from './reserve.ts';
-import { setSeller } from './sellers.ts';
+import { bookPayout, setSeller } from './sellers.ts';
 import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
@@ -120,6 +120,8 @@ function decideNew(
       return openPayout(view, command, now);
     case 'judge_payout':
       return judgePayout(view, command, now);
+    case 'book_payout':
+      return bookPayout(view, command);
     case 'send_payout':
       return sendPayout(view, command);
     case 'see_payout':

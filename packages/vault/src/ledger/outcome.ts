@@ -103,6 +103,14 @@ export interface PayoutChanged {
   changed: boolean;
 }
 
+export interface PayoutBooked {
+  seller: string;
+  amount: Msat;
+  /** All that it is owed now, what payouts hold included. */
+  payable: Msat;
+  transactionId: string;
+}
+
 export interface Extended {
   expires_at: number;
 }
@@ -198,6 +206,7 @@ export interface OutcomeByKind {
   set_seller: SellerSet;
   open_payout: PayoutOpened;
   judge_payout: PayoutChanged;
+  book_payout: PayoutBooked;
   send_payout: PayoutChanged;
   see_payout: PayoutChanged;
   stick_payout: PayoutChanged;

@@ -194,6 +194,15 @@ export function endPayout(
   ]);
 }
 
+/** held → waiting: a human is asked again before it is sent. */
+export function holdBackEffects(payout: HeldPayout): Effect[] {
+  const waiting: WaitingPayout = { ...payout, state: 'waiting' };
+  return [
+    { effect: 'change_payout', from: 'held', payout: waiting },
+    audit('PAYOUT_WAITS', payout, {}),
+  ];
+}
+
 export function failPayoutEffects(
   seller: SellerState,
   payout: OpenPayout,
@@ -222,7 +231,7 @@ function sellerOf(view: LedgerView, payout: Payout): SellerState {
   return seller;
 }
 
-const rowOf = ({ name, payable, held, destination, threshold, standing }: SellerState) => ({
+export const rowOf = ({ name, payable, held, destination, threshold, standing }: SellerState) => ({
   name,
   payableId: payable.id,
   heldId: held.id,
@@ -232,7 +241,7 @@ const rowOf = ({ name, payable, held, destination, threshold, standing }: Seller
 });
 
 const audit = (
-  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'SENT' | 'SEEN' | 'STUCK' | 'SUCCEEDED' | 'FAILED'}`,
+  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'WAITS' | 'SENT' | 'SEEN' | 'STUCK' | 'SUCCEEDED' | 'FAILED'}`,
   { id }: { id: string },
   facts: Record<string, unknown>,
 ): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });

@@ -73,6 +73,7 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
     pendingDeposits: (agentNo) => sql.countPendingDeposits.get(agentNo)?.n ?? 0,
     dueDeposits: (nowMs, max) => sql.selectDueDeposits.all(nowMs, max).map(depositOf),
     seller: (name) => cache.sellers().get(name),
+    sellers: () => [...cache.sellers().values()],
     sellerCount: () => cache.sellers().size,
     payout: (id) => {
       const row = sql.selectPayout.get(id);

@@ -104,6 +104,7 @@ export interface LedgerView {
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueDeposits(nowMs: number, max: number): Deposit[];
   seller(name: string): SellerState | undefined;
+  sellers(): SellerState[];
   sellerCount(): number;
   payout(id: string): Payout | undefined;
   openPayout(seller: string): OpenPayout | undefined;

@@ -5,6 +5,8 @@
  *      its destination is new ───────┘            └─▶ failed (denied)    └─▶ failed, proven
  *      its destination was approved ──▶ held ─▶ …
  *
+ * Back from held to waiting leads a restore from a backup alone: it may have been sent since.
+ *
  * The money is held from the first row until the end. in_flight: a wallet may have it; it stays so,
  * however long, until the wallet proves an end, and nothing else is paid to that seller. succeeded
  * and failed are final. A payout that is not sent yet fails when its destination changes.

@@ -216,6 +216,7 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /operator/approvals/{approval_id}/deny',
     'post /operator/payouts/{id}/approve',
     'post /operator/payouts/{id}/deny',
+    'post /operator/providers/{name}/debit',
     'post /operator/rails/{rail}/thaw',
     'post /operator/recovery/finish',
     'post /operator/simulated/deposits/{id}/pay',

@@ -15,7 +15,7 @@ import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
 import { directTarget, type TargetOf } from '../../src/payout/target.ts';
 import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
 import { Runner } from '../../src/worker/runner.ts';
-import { pay } from '../support/pay.ts';
+import { pay, walletScript } from '../support/pay.ts';
 import {
   type Answer,
   asAgent,
@@ -293,6 +293,79 @@ describe('a payout', () => {
     expect(await payouts('?status=waiting')).toEqual([]);
     expect(await payouts('?provider=beta')).toEqual([]);
     expect(await payouts('?provider=alpha')).toEqual(all);
+  });
+});
+
+describe('T65: after a restore', () => {
+  const finish = () => asOperator(vault, 'POST', '/operator/recovery/finish');
+  const debit = (body: object, key?: string) =>
+    asOperator(
+      vault,
+      'POST',
+      '/operator/providers/alpha/debit',
+      body,
+      key === undefined ? {} : { 'idempotency-key': key },
+    );
+
+  test('every seller is new again: the first payout waits for the operator', async () => {
+    await start();
+    await approvedSeller();
+    await charge(5_000);
+    vault = await vault.restore();
+    expect(await seller()).toMatchObject({ destination_standing: 'new', payable_msat: 5_000 });
+    await finish();
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'waiting', amount_msat: 5_000 });
+    const { entries } = (await asOperator(vault, 'GET', '/operator/audit?limit=100')).body;
+    const restored = entries.findIndex(
+      ({ action }: { action: string }) => action === 'LEDGER_RESTORED',
+    );
+    expect(entries[restored - 1]).toMatchObject({
+      action: 'SELLER_SET',
+      facts: { seller: 'alpha', standing: 'new' },
+    });
+  });
+
+  test('a payout that was about to be sent waits for the operator again, a denied one stays denied', async () => {
+    const { path, misbehave } = walletScript();
+    misbehave({ match: 'ann', fault: 'overcharge' });
+    await start({ walletScript: path });
+    for (const name of ['alpha', 'beta']) {
+      await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 }, name);
+      await charge(10_000, { provider: name });
+    }
+    await vault.payoutRunner.tick();
+    await pay(vault, agent);
+    await judge((await payouts('?provider=alpha'))[0].payout_id, 'approve');
+    await judge((await payouts('?provider=beta'))[0].payout_id, 'deny');
+    expect((await payouts('?provider=alpha'))[0].status).toBe('held');
+    vault = await vault.restore();
+    expect((await payouts('?provider=alpha'))[0].status).toBe('waiting');
+    expect((await seller('beta')).destination_standing).toBe('denied');
+  });
+
+  test('the operator books what was paid out since the backup, once, and no more than is owed', async () => {
+    await start();
+    await approvedSeller();
+    await charge(5_000);
+    vault = await vault.restore();
+    const before = rail()!;
+    const paid = { amount_msat: 3_000, reason: 'paid on Tuesday, payment hash 00ff' };
+    const first = await debit(paid, 'booked-1');
+    expect(first).toMatchObject({
+      status: 200,
+      body: { name: 'alpha', amount_msat: 3_000, payable_msat: 2_000 },
+    });
+    const again = await debit(paid, 'booked-1');
+    expect([again.body, again.headers['x-arbstr-replayed']]).toEqual([first.body, 'true']);
+    expect(rail()! - before).toBe(3_000);
+    expect(refused(await debit({ amount_msat: 2_001, reason: 'x' }))).toEqual([
+      402,
+      'insufficient_balance',
+    ]);
+    expect(refused(await debit({ amount_msat: 1 }))).toEqual([400, 'invalid_request']);
+    expect((await seller()).payable_msat).toBe(2_000);
   });
 });
 

@@ -45,6 +45,12 @@ export class SellerReplay {
       case 'PAYOUT_JUDGED':
         this.#judge(fact, what);
         return true;
+      case 'PAYOUT_WAITS':
+        this.#change(fact, what, { state: 'waiting' });
+        return true;
+      case 'PAYOUT_BOOKED':
+        this.#book(fact, what);
+        return true;
       case 'PAYOUT_SENT': {
         const wallet_identity = text(fact.facts, 'wallet_identity');
         const target = text(fact.facts, 'target');
@@ -170,6 +176,16 @@ export class SellerReplay {
     const row = this.#change(fact, what, standing === 'approved' ? { state: 'held' } : {});
     const seller = row && this.#sellerOf(row, what);
     if (seller) seller.row = { ...seller.row, standing, updated_at: fact.at };
+  }
+
+  #book(fact: Fact, what: string): void {
+    const { facts } = fact;
+    const seller = this.#sellerOf({ seller: text(facts, 'seller') }, what);
+    if (!seller) return;
+    const amount = integer(facts, 'amount');
+    seller.payable -= amount;
+    const id = text(facts, 'transaction_id');
+    this.#move(fact, what, id, [[seller.payableId, RAIL, amount, 'payout']]);
   }
 
   #succeed(fact: Fact, what: string): void {

@@ -7,11 +7,11 @@ import { PAYOUT_STATES, THRESHOLD_MSAT_DEFAULT } from '../../payout/payout.ts';
 import type { PayoutRecord } from '../../payout/payout-queries.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
-import { sendRefusal } from '../errors.ts';
+import { sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { agentParams, pageAnswer, refusals, timeSchema } from '../schemas.ts';
+import { agentParams, debitBody, pageAnswer, refusals, timeSchema } from '../schemas.ts';
 
 const TAGS = ['operator'];
 const SECURITY = [{ operator: [] }];
@@ -42,6 +42,15 @@ const sellerAnswer = z.object({
     description: 'new: the first payout there waits for POST /operator/payouts/{id}/approve',
   }),
   updated_at: timeSchema,
+});
+
+const bookedAnswer = z.object({
+  name: z.string(),
+  /** With its fee. */
+  amount_msat: msatSchema,
+  /** All that it is still owed. */
+  payable_msat: msatSchema,
+  transaction_id: idSchema('transfer'),
 });
 
 const payoutAnswer = z.object({
@@ -126,6 +135,41 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
       },
     },
     async (request, reply) => reply.send(seller(request.params.name)),
+  );
+
+  app.post(
+    '/operator/providers/:name/debit',
+    {
+      schema: {
+        summary: 'Book what a seller was paid and no payout knows of: by hand, or since a backup',
+        tags: TAGS,
+        security: SECURITY,
+        params: sellerParams,
+        body: debitBody,
+        response: {
+          200: bookedAnswer,
+          ...refusals('unauthorized', 'not_found', 'insufficient_balance', 'idempotency_conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { amount_msat, reason } = request.body;
+      const outcome = await engine.execute({
+        kind: 'book_payout',
+        correlationId: request.id,
+        replayKey: replayKeyOf(request),
+        transactionId: parts.newId('transfer'),
+        seller: request.params.name,
+        amount: amount_msat,
+        reason,
+      });
+      return sendOutcome(reply, outcome, (booked) => ({
+        name: booked.seller,
+        amount_msat: booked.amount,
+        payable_msat: booked.payable,
+        transaction_id: booked.transactionId,
+      }));
+    },
   );
 
   app.get(
