@@ -98,7 +98,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       payoutOrders({ engine, wallet, payouts, targetOf, dailyCap, newId, log }),
       running,
     );
-    const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
+    const depositWatcher = new DepositWatcher({ ...running, receiver: wallet, deposits });
     const app = await buildApp({
       config,
       engine,

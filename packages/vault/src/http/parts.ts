@@ -31,7 +31,7 @@ export interface VaultParts {
   readonly deposits: DepositQueries;
   readonly payouts: PayoutQueries;
   readonly payoutRunner: Runner;
-  readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
+  readonly depositWatcher: Pick<DepositWatcher, 'look' | 'redeemNow'>;
   readonly payments: PaymentQueries;
   readonly runner: Runner;
   readonly agents: AgentQueries;

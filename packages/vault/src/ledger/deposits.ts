@@ -91,7 +91,8 @@ export function creditReceipt(
   now: number,
 ): Decision<ReceiptCredited> {
   const deposit = view.depositByHash(paymentHash);
-  if (deposit === undefined || !isOpen(deposit)) {
+  // A receipt of nothing pays for nothing; it must not hold up those after it.
+  if (deposit === undefined || !isOpen(deposit) || received === 0) {
     return { outcome: { deposit: deposit?.id ?? null, credited: false }, effects: NO_EFFECTS };
   }
   const settled = settle(view, deposit, received, receiptIndex, now);

@@ -20,6 +20,11 @@ export class Rounds {
     return this.#running;
   }
 
+  /** Resolves when no round runs that had begun before. */
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
   /** Resolves when the last round is over. */
   async stop(): Promise<void> {
     if (this.#timer) clearInterval(this.#timer);

@@ -114,13 +114,8 @@ export class Runner {
   }
 
   /** Sends what is held now; resolves at its end, or when the caller has waited long enough. */
-  async sendNow(id: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, this.#deps.timing.answerMs);
-    });
-    await Promise.race([this.#begin(id), patience]);
-    clearTimeout(timer);
+  sendNow(id: string): Promise<void> {
+    return this.#tasks.now(id, () => this.#bringOn(id), this.#deps.timing.answerMs);
   }
 
   async #round(): Promise<void> {
@@ -130,14 +125,12 @@ export class Runner {
       await orders.arrive();
       const open = orders.open(this.#after, ROUND_MAX);
       this.#after = open.length < ROUND_MAX ? '' : open.at(-1)!;
-      for (const id of open) if (this.#tasks.isDue(id)) void this.#begin(id);
+      for (const id of open) {
+        if (this.#tasks.isDue(id)) void this.#tasks.begin(id, () => this.#bringOn(id));
+      }
     } catch (error) {
       log.error({ err: error }, `open ${orders.what}s cannot be read; they are tried again`);
     }
-  }
-
-  #begin(id: string): Promise<void> | undefined {
-    return this.#tasks.begin(id, () => this.#bringOn(id));
   }
 
   /** Null at its end, else why it has to be looked at again. */

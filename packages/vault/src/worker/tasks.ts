@@ -29,6 +29,25 @@ interface Backoff {
   readonly nextMs: number;
 }
 
+/** Bounded also where whoever is called ignores the signal. Rejects when it aborts. */
+export async function callWithin<T>(
+  signal: AbortSignal,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  // A signal that is over tells nobody of its abort any more.
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const silence = new Promise<never>((_, reject) => {
+    onAbort = () => reject(new Error('no answer in time'));
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([call(signal), silence]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
 export class Tasks {
   readonly #deps: TasksDeps;
   readonly #running = new Map<string, Promise<void>>();
@@ -73,20 +92,19 @@ export class Tasks {
     this.#stopping.abort();
   }
 
-  /** Bounded also where whoever is called ignores the signal. */
-  async call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { timing } = this.#deps;
-    const signal = AbortSignal.any([AbortSignal.timeout(timing.callMs), this.#stopping.signal]);
-    let onAbort = () => {};
-    const silence = new Promise<never>((_, reject) => {
-      onAbort = () => reject(new Error(`no answer within ${timing.callMs} ms`));
-      signal.addEventListener('abort', onAbort, { once: true });
+  /** As `begin`; resolves when it has ended, or when the caller has waited long enough. */
+  async now(id: string, work: () => Promise<string | null>, patienceMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, patienceMs);
     });
-    try {
-      return await Promise.race([call(signal), silence]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
+    await Promise.race([this.begin(id, work), patience]);
+    clearTimeout(timer);
+  }
+
+  call<T>(call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const timeout = AbortSignal.timeout(this.#deps.timing.callMs);
+    return callWithin(AbortSignal.any([timeout, this.#stopping.signal]), call);
   }
 
   #rest(id: string, reason: string | null): void {

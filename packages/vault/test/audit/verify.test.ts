@@ -39,7 +39,10 @@ async function receiveStray(vault: TestVault): Promise<void> {
   const amountMsat = msat(1);
   const createdAtMs = vault.clock.ms;
   const stray = { amountMsat, description: 'stray', createdAtMs, expirySecs: 60 };
-  const { invoice, paymentHash } = await vault.receiver.createInvoice(stray);
+  const { invoice, paymentHash } = await vault.receiver.createInvoice(
+    stray,
+    AbortSignal.timeout(10_000),
+  );
   const expiresAtMs = createdAtMs + 60_000;
   const target = { type: 'lightning_invoice', invoice, paymentHash, expiresAtMs } as const;
   const order = { reference: 'stray', target, amountMsat, maxFeeMsat: msat(0) };

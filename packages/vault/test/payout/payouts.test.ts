@@ -563,7 +563,7 @@ describe('a payout to an invoice that a server gives', () => {
     const payouts = createPayoutQueries(drizzle(openReader(vault.path)));
     const log = pino({ level: 'silent' });
     const common = { engine: vault.engine, wallet, log };
-    const limits = { dailyCap: msat(1_000_000_000), newId: vault.newPayoutId };
+    const limits = { dailyCap: msat(1_000_000_000), newId: vault.newId };
     return new Runner(payoutOrders({ ...common, ...limits, payouts, targetOf }), {
       ...common,
       time: vault.clock,

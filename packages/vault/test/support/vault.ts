@@ -13,6 +13,7 @@ import type { VaultConfig } from '../../src/config/config.ts';
 import { openReader, openWriter } from '../../src/db/open.ts';
 import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import type { Logs } from '../../src/log.ts';
+import type { NewId } from '../../src/ports.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
 import type { RunnerTiming } from '../../src/worker/runner.ts';
 
@@ -41,7 +42,7 @@ export interface TestVault extends Vault {
   readonly path: string;
   readonly exits: number[];
   readonly newReservationId: () => string;
-  readonly newPayoutId: () => string;
+  readonly newId: NewId;
   /** Stops the vault and starts another one on the same file. */
   restart(): Promise<TestVault>;
   /** As `restart`, but in recovery mode: its database is as a backup of this moment is restored. */
@@ -113,7 +114,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     path,
     exits,
     newReservationId: () => newId('reservation'),
-    newPayoutId: () => newId('payout'),
+    newId,
     async restart() {
       await close();
       return openVault({ ...options, path, clock });

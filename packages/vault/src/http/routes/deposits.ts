@@ -3,9 +3,8 @@ import { HEADERS, type Msat } from '@arbstr/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { InvoiceSource } from '../../deposit/deposit.ts';
-import { redeemEcash } from '../../deposit/redeem.ts';
-import { isRefusal, type Refusal, VaultError } from '../../errors.ts';
-import type { EcashToken } from '../../wallet/ecash.ts';
+import { isRefusal, refuse, VaultError } from '../../errors.ts';
+import { callWithin } from '../../worker/tasks.ts';
 import type { App } from '../app-type.ts';
 import { agentReader, readableAgentId } from '../auth.ts';
 import {
@@ -23,10 +22,12 @@ import { agentParams, pageAnswer, refusals } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
+/** As long as callers wait for the other answers of a wallet. */
+const WALLET_MS_MAX = 10_000;
 const DEPOSIT_ID = /^dep_[0-9A-Z]{26}$/;
 
 export async function depositRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, deposits, receiver, time, newId, log } = parts;
+  const { engine, agents, deposits, depositWatcher, receiver, time, newId } = parts;
   const readerOf = agentReader(parts);
 
   function readable(request: FastifyRequest, id: string) {
@@ -39,7 +40,9 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
   async function invoiceSource(depositId: string, amountMsat: Msat, expirySecs: number) {
     const createdAtMs = time.now();
     const description = `arbstr deposit ${depositId}`;
-    const made = await receiver.createInvoice({ amountMsat, description, createdAtMs, expirySecs });
+    const order = { amountMsat, description, createdAtMs, expirySecs };
+    const patience = AbortSignal.timeout(WALLET_MS_MAX);
+    const made = await callWithin(patience, (signal) => receiver.createInvoice(order, signal));
     const source: InvoiceSource = {
       type: 'invoice',
       paymentRequest: made.invoice,
@@ -48,17 +51,6 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       expiresAt: (Math.floor(createdAtMs / 1_000) + expirySecs) * 1_000,
     };
     return source;
-  }
-
-  /** Null where it is credited, or pending because the mint has not answered: the watcher goes on. */
-  async function redeem(depositId: string, token: EcashToken): Promise<Refusal | null> {
-    try {
-      const redeemed = await redeemEcash({ engine, receiver }, depositId, token);
-      return isRefusal(redeemed) ? redeemed : null;
-    } catch (error) {
-      log.warn({ err: error, deposit_id: depositId }, 'the mint does not answer; trying again');
-      return null;
-    }
   }
 
   app.post(
@@ -102,9 +94,13 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       });
       if (isRefusal(opened)) return sendRefusal(reply, opened);
       if (opened.replayed) reply.header(HEADERS.replayed, 'true');
-      const refused = token && (await redeem(opened.depositId, token));
-      if (refused) return sendRefusal(reply, refused);
-      return reply.send(depositOfRecord(deposits.find(opened.depositId)!, agent.id));
+      // Pending where the mint has not answered: the watcher goes on.
+      if (token) await depositWatcher.redeemNow(opened.depositId);
+      const deposit = deposits.find(opened.depositId)!;
+      if (token && deposit.failure !== null) {
+        return sendRefusal(reply, refuse('token_spent', deposit.failure));
+      }
+      return reply.send(depositOfRecord(deposit, agent.id));
     },
   );
 
