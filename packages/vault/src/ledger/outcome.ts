@@ -2,7 +2,12 @@
 import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } from '@arbstr/shared';
 import type { ResolvedApproval } from '../approval/approval.ts';
 import type { Refusal } from '../errors.ts';
-import type { EndedPayment, InFlightPayment, PaymentState } from '../payment/payment.ts';
+import type {
+  EndedPayment,
+  FailedPayment,
+  InFlightPayment,
+  PaymentState,
+} from '../payment/payment.ts';
 import type { PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Rail } from '../wallet/wallet.ts';
@@ -140,6 +145,8 @@ export interface PaymentAccepted {
   approvalId: string | null;
   /** Of the approval, Unix ms. */
   expiresAt: number | null;
+  /** Denied like too many before it: there is no row, and this is all that is known of it. */
+  unkept?: FailedPayment;
 }
 
 export interface PaymentSent {

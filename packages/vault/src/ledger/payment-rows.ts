@@ -94,6 +94,11 @@ export function preparePaymentStatements(db: Database) {
     selectPaymentByHash: db.prepare<[string], PaymentRow>(
       "SELECT * FROM payments WHERE payment_hash = ? AND state <> 'failed'",
     ),
+    countDenied: db.prepare<[number, number], { n: number }>(
+      // Literal, as in the index.
+      `SELECT count(*) AS n FROM payments
+       WHERE decision = 'DENY' AND agent_no = ? AND created_at > ?`,
+    ),
 
     insertApproval: db.prepare<[ApprovalRow]>(insertInto('approvals', APPROVAL_COLUMNS)),
     resolveApproval: db.prepare<[ApprovalRow]>(

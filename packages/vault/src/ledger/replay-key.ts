@@ -34,7 +34,7 @@ export function decideOnce<T extends object>(
   const max = principal === OPERATOR ? OPERATOR_KEYS_MAX : AGENT_KEYS_MAX;
   if (view.rememberedAnswers(principal) >= max) return no(full(max));
   const decision = decideNew();
-  if (isRefusal(decision.outcome)) return decision;
+  if (isRefusal(decision.outcome) || decision.unkept) return decision;
   return { ...decision, effects: withAnswer(replayKey, decision.outcome, decision.effects) };
 }
 

@@ -96,6 +96,7 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       const row = sql.selectPaymentByHash.get(paymentHash);
       return row && paymentOf(row);
     },
+    deniedPayments: (agentNo, sinceMs) => sql.countDenied.get(agentNo, sinceMs)!.n,
     approval: (id) => {
       const row = sql.selectApproval.get(id);
       return row && approvalOf(row);

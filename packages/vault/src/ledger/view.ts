@@ -114,6 +114,8 @@ export interface LedgerView {
   payment(id: string): Payment | undefined;
   /** The one payment of this hash that has not failed. */
   paymentByHash(paymentHash: string): Payment | undefined;
+  /** Denied ones of this agent that were kept since then. */
+  deniedPayments(agentNo: number, sinceMs: number): number;
   approval(id: string): Approval | undefined;
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueApprovals(nowMs: number, max: number): PendingApproval[];

@@ -11,6 +11,9 @@ import type { Destination, DestinationType } from './payment.ts';
 /** LUD-16: a user and a host; lower case, because the user part is a path and hosts have no case. */
 const LIGHTNING_ADDRESS = /^[a-z0-9._+-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}$/;
 
+/** Of whoever gets ecash: free text, which is stored as it came. */
+const NAME_CHARS_MAX = 200;
+
 export interface Asked {
   readonly type: DestinationType;
   readonly text: string;
@@ -37,6 +40,8 @@ export function readDestination(asked: Asked): Read | Refusal {
     case 'lightning_address':
       return readAddress(asked);
     case 'cashu_token':
+      if (asked.text.length > NAME_CHARS_MAX) return nameTooLong();
+      return plain(asked, asked.text, [asked.text]);
     case 'internal':
       return plain(asked, asked.text, [asked.text]);
   }
@@ -89,6 +94,15 @@ function plain({ type, amount }: Asked, text: string, names: string[]): Read | R
     names: [...names, type],
   };
 }
+
+const nameTooLong = (): Refusal =>
+  refuse(
+    'invalid_request',
+    `a name for who gets the ecash has at most ${NAME_CHARS_MAX} characters`,
+    {
+      param: 'destination',
+    },
+  );
 
 const amountMissing = (why: string): Refusal =>
   refuse('invalid_request', `${why}: amount_msat is needed`, { param: 'amount_msat' });

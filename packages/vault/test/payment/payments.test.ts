@@ -1,8 +1,10 @@
 /** Money out: what is held, what is charged, and what a lying, silent or forgetful wallet can do. */
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DENIALS_KEPT_MAX, DENIALS_WINDOW_MS } from '../../src/ledger/pay.ts';
 import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
+  type Answer,
   asAgent,
   asOperator,
   balanceOf,
@@ -170,6 +172,8 @@ describe('a payment', () => {
       expect((await pay(vault, agent, { destination })).status).toBe(400);
     }
     expect((await payInvoice(vault, agent, 'lnbc1nonsense')).status).toBe(400);
+    const long = { destination_type: 'cashu_token', destination: 'x'.repeat(201) };
+    expect((await pay(vault, agent, long)).status).toBe(400);
   });
 });
 
@@ -198,6 +202,43 @@ describe('the spend policy', () => {
       'destination_not_allowed',
     );
     expect(await denied({}, { amount_msat: 1_001 }, 1_000)).toBe('insufficient_balance');
+  });
+
+  test('keeps a bounded number of denials of an agent in a day, and answers the others all the same', async () => {
+    vault = await openVault({ agentRateLimitRps: 10_000 });
+    const agent = await fundedAgent(vault, { policy: null });
+    const sizes = () =>
+      ['payments', 'audit', 'idempotency_keys', 'pragma_page_count'].map((table) =>
+        table.startsWith('pragma')
+          ? vault.writer.pragma('page_count', { simple: true })
+          : vault.writer.prepare(`SELECT count(*) FROM ${table}`).pluck().get(),
+      );
+    const asked = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, nth) =>
+          pay(vault, agent, {}, { 'idempotency-key': `denied-${from + nth}` }),
+        ),
+      );
+    const [kept] = await asked(0, DENIALS_KEPT_MAX);
+    const before = sizes();
+    const [unkept] = await asked(DENIALS_KEPT_MAX, DENIALS_KEPT_MAX + 50);
+    expect(sizes()).toEqual(before);
+    expect(Object.keys(unkept!.body)).toEqual(Object.keys(kept!.body));
+    expect(unkept!.body).toMatchObject({
+      policy_decision: 'DENY',
+      status: 'FAILED',
+      reason: 'no_policy_configured',
+    });
+    const url = (answer: Answer) => `/agents/me/payments/${answer.body.transaction_id}`;
+    expect((await asAgent(vault, agent.token, url(kept!))).status).toBe(200);
+    expect((await asAgent(vault, agent.token, url(unkept!))).status).toBe(404);
+    // Another agent has a measure of its own, and the next day is a new one.
+    const other = await fundedAgent(vault, { policy: null });
+    const first = await pay(vault, other);
+    expect((await asAgent(vault, other.token, url(first))).status).toBe(200);
+    vault.clock.advance(DENIALS_WINDOW_MS);
+    const next = await pay(vault, agent);
+    expect((await asAgent(vault, agent.token, url(next))).status).toBe(200);
   });
 
   test('lets an address, its host or a kind of destination be allowed', async () => {

@@ -6,3 +6,6 @@ ALTER TABLE payouts ADD COLUMN stuck TEXT;
 CREATE INDEX payments_stuck ON payments (id) WHERE stuck IS NOT NULL;
 --> statement-breakpoint
 CREATE INDEX payouts_stuck ON payouts (id) WHERE stuck IS NOT NULL;
+--> statement-breakpoint
+-- How many denials of an agent were kept lately: more than some are answered and not kept.
+CREATE INDEX payments_denied ON payments (agent_no, created_at) WHERE decision = 'DENY';
