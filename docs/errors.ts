@@ -58,7 +58,6 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   recovering:
     'The vault was restored from a backup and holds or pays nothing until the operator has looked at what happened since and finished the recovery (`recovery finish`). Settles and releases are booked.',
   not_recovering: 'There is no recovery to finish.',
-  not_waiting: 'The payout does not wait for the operator (any more); `status` says what it is.',
   token_spent: 'The mint has not issued this ecash, or it was spent before. Nothing was credited.',
   too_many_deposits: 'The agent has 100 unpaid deposits; wait until some are paid or expire.',
   invalid_request: 'A field has the wrong type or value. Nothing was changed.',

@@ -34,8 +34,6 @@ export const VAULT_ERRORS = {
   token_spent: { status: 409, transient: false },
   /** An agent has as many waiting deposits as it may have. */
   too_many_deposits: { status: 409, transient: false },
-  /** A payout that the operator has judged, or that needs no judgement; `status` says which. */
-  not_waiting: { status: 409, transient: false },
   expired: { status: 409, transient: false },
   request_too_large: { status: 413, transient: false },
   unsupported_media_type: { status: 415, transient: false },

@@ -1,4 +1,4 @@
-/** `approvals` and `payouts`: what waits for the operator, and the operator's word on it. */
+/** `approvals`: what waits for the operator, and the operator's word on it. `payouts`: to sellers. */
 import { hash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { formatSats, msat } from '@arbstr/shared';
@@ -7,7 +7,8 @@ import { createOperatorClient, type OperatorClient } from './client.ts';
 
 interface Approval {
   id: string;
-  agent_id: string;
+  agent_id: string | null;
+  provider: string | null;
   type: string;
   amount_msat: number;
   max_fee_msat: number;
@@ -15,7 +16,7 @@ interface Approval {
   model: string | null;
   rule: string;
   status: string;
-  expires_at: number;
+  expires_at: number | null;
 }
 
 interface Payout {
@@ -31,9 +32,9 @@ const LISTS = {
     path: '/operator/approvals?limit=100',
     none: 'nothing waits',
     line: (row: Approval) =>
-      `${row.id}  ${row.status}  ${row.agent_id}  ${sats(row.amount_msat)} sats` +
+      `${row.id}  ${row.status}  ${row.agent_id ?? row.provider}  ${sats(row.amount_msat)} sats` +
       `${row.max_fee_msat > 0 ? ` + up to ${sats(row.max_fee_msat)} fee` : ''}` +
-      `  ${row.type} ${row.destination ?? row.model ?? ''}  (${row.rule}; until ${new Date(row.expires_at).toISOString()})`,
+      `  ${row.type} ${row.destination ?? row.model ?? ''}  (${row.rule}${until(row)})`,
   },
   payouts: {
     path: '/operator/payouts?limit=100',
@@ -45,10 +46,15 @@ const LISTS = {
 
 type What = keyof typeof LISTS;
 
-const USAGE = (what: What): string =>
-  `usage: ${what} [list]\n       ${what} approve ID [--reason WHY]\n       ${what} deny ID [--reason WHY]\n${
-    what === 'payouts' ? '       payouts book PROVIDER MSAT --reason WHY\n' : ''
-  }`;
+const USAGE: Record<What, string> = {
+  approvals: `usage: approvals [list]
+       approvals approve ID [--reason WHY]
+       approvals deny ID [--reason WHY]
+`,
+  payouts: `usage: payouts [list]
+       payouts book PROVIDER MSAT --reason WHY
+`,
+};
 
 export async function judgeCommand(
   what: What,
@@ -60,9 +66,9 @@ export async function judgeCommand(
     return bookPayout(positionals.slice(1), values, environment);
   }
   const [action = 'list', id, ...more] = positionals;
-  const judges = action === 'approve' || action === 'deny';
+  const judges = what === 'approvals' && (action === 'approve' || action === 'deny');
   if (more.length > 0 || (action !== 'list' && !judges) || judges !== (id !== undefined)) {
-    process.stderr.write(USAGE(what));
+    process.stderr.write(USAGE[what]);
     return 2;
   }
   const client = createOperatorClient(environment);
@@ -100,7 +106,7 @@ async function bookPayout(
 ): Promise<number> {
   const amount_msat = Number(amount);
   if (provider === undefined || !Number.isSafeInteger(amount_msat) || !reason || more.length > 0) {
-    process.stderr.write(USAGE('payouts'));
+    process.stderr.write(USAGE.payouts);
     return 2;
   }
   const key = hash('sha256', JSON.stringify([provider, amount_msat, reason]));
@@ -140,3 +146,6 @@ function parse(args: readonly string[]) {
 }
 
 const sats = (amountMsat: number): string => formatSats(msat(amountMsat));
+
+const until = ({ expires_at }: Approval): string =>
+  expires_at === null ? '' : `; until ${new Date(expires_at).toISOString()}`;

@@ -5,7 +5,7 @@ export const AGENTS_USAGE = `  agents create NAME [LIMITS]
   agents disable ID [--sweep] take what it has available, too
   deposit ID MSAT             credit an agent (also: agents deposit)
   approvals [approve|deny ID [--reason WHY]]   what waits for you, and your word on it
-  payouts [approve|deny ID]                    to sellers
+  payouts                                      to sellers
   payouts book PROVIDER MSAT --reason WHY      it was paid, and no payout knows of it
 
   LIMITS: --max-transaction-msat N  --daily-limit-msat N  --max-fee-msat N

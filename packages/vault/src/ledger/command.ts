@@ -144,12 +144,6 @@ export interface OpenPayoutCommand {
   readonly feeBound: Msat | null;
 }
 
-export interface JudgePayout extends AskedCommand {
-  readonly kind: 'judge_payout';
-  readonly payoutId: string;
-  readonly verdict: 'approve' | 'deny';
-}
-
 /** A seller was paid, and no payout of these books knows of it. */
 export interface BookPayout extends AskedCommand {
   readonly kind: 'book_payout';
@@ -290,6 +284,7 @@ export interface EndPayment {
 }
 
 interface Resolve extends AskedCommand {
+  /** Or of a payout that waits. */
   readonly approvalId: string;
   readonly reason: string | null;
 }
@@ -344,7 +339,6 @@ export type Command =
   | ExpireDeposits
   | SetSeller
   | OpenPayoutCommand
-  | JudgePayout
   | BookPayout
   | SendPayout
   | SeePayout

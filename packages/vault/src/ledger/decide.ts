@@ -18,14 +18,7 @@ import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
 import { pay } from './pay.ts';
 import { endPayment, seePayment, sendPayment, stickPayment } from './payment-end.ts';
-import {
-  endPayout,
-  judgePayout,
-  openPayout,
-  seePayout,
-  sendPayout,
-  stickPayout,
-} from './payouts.ts';
+import { endPayout, openPayout, seePayout, sendPayout, stickPayout } from './payouts.ts';
 import { thawRail } from './rail.ts';
 import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
@@ -118,8 +111,6 @@ function decideNew(
       return setSeller(view, command, now);
     case 'open_payout':
       return openPayout(view, command, now);
-    case 'judge_payout':
-      return judgePayout(view, command, now);
     case 'book_payout':
       return bookPayout(view, command);
     case 'send_payout':

@@ -173,7 +173,10 @@ export interface ApprovalResolved {
   status: ResolvedApproval['status'];
   /** Null where no payment waited. */
   transactionId: string | null;
-  agentId: string;
+  /** The payout that waited. */
+  payoutId?: string;
+  /** Null for a payout. */
+  agentId: string | null;
   amount: Msat;
   paymentState: PaymentState | null;
 }
@@ -212,7 +215,6 @@ export interface OutcomeByKind {
   expire_deposits: DepositsExpired;
   set_seller: SellerSet;
   open_payout: PayoutOpened;
-  judge_payout: PayoutChanged;
   book_payout: PayoutBooked;
   send_payout: PayoutChanged;
   see_payout: PayoutChanged;

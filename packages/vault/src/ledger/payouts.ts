@@ -14,15 +14,16 @@ import {
   type WaitingPayout,
 } from '../payout/payout.ts';
 import type {
+  Approve,
+  Deny,
   EndPayout,
-  JudgePayout,
   OpenPayoutCommand,
   SeePayout,
   SendPayout,
   StickPayout,
 } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import type { OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
+import type { ApprovalResolved, OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
 
@@ -84,29 +85,41 @@ function rests(view: LedgerView, { name, standing }: SellerState, now: number): 
 /** The operator's word on a payout that waits; it counts for its destination from then on. */
 export function judgePayout(
   view: LedgerView,
-  { payoutId, verdict, correlationId }: JudgePayout,
+  payout: Payout,
+  { kind, correlationId, reason }: Approve | Deny,
   now: number,
-): Decision<PayoutChanged> {
-  const payout = view.payout(payoutId);
-  if (payout === undefined) return no(refuse('not_found', 'no such payout'));
+): Decision<ApprovalResolved> {
   if (payout.state !== 'waiting') {
-    return no(refuse('not_waiting', `the payout is ${payout.state}`, { status: payout.state }));
+    const details = { approval_id: payout.id, status: payout.state };
+    return no(refuse('already_resolved', `the payout is ${payout.state} already`, details));
   }
   const seller = sellerOf(view, payout);
-  const standing = verdict === 'approve' ? 'approved' : 'denied';
-  const judged: Effect[] = [
-    { effect: 'put_seller', seller: { ...rowOf(seller), standing }, isNew: false, at: now },
-    audit('PAYOUT_JUDGED', payout, { standing, correlation_id: correlationId }),
-  ];
-  if (verdict === 'deny') {
-    return changed(payout.id, 'failed', [
-      ...judged,
-      ...failPayoutEffects(seller, payout, 'denied by the operator', now),
-    ]);
-  }
+  const standing = kind === 'approve' ? 'approved' : 'denied';
   const held: HeldPayout = { ...payout, state: 'held' };
-  const change: Effect = { effect: 'change_payout', from: 'waiting', payout: held };
-  return changed(payout.id, 'held', [change, ...judged]);
+  const ends: Effect[] =
+    kind === 'approve'
+      ? [{ effect: 'change_payout', from: 'waiting', payout: held }]
+      : failPayoutEffects(seller, payout, 'denied by the operator', now);
+  return {
+    outcome: {
+      approvalId: payout.id,
+      status: standing,
+      transactionId: null,
+      payoutId: payout.id,
+      agentId: null,
+      amount: payout.amount,
+      paymentState: kind === 'approve' ? 'held' : 'failed',
+    },
+    effects: [
+      { effect: 'put_seller', seller: { ...rowOf(seller), standing }, isNew: false, at: now },
+      audit('PAYOUT_JUDGED', payout, {
+        standing,
+        correlation_id: correlationId,
+        reason: reason ?? undefined,
+      }),
+      ...ends,
+    ],
+  };
 }
 
 /** Durable before the wallet is told. */

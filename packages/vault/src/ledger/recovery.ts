@@ -18,7 +18,6 @@ const WAITS: ReadonlySet<Command['kind']> = new Set<Command['kind']>([
   'approve',
   'open_deposit',
   'open_payout',
-  'judge_payout',
   'send_payout',
 ]);
 

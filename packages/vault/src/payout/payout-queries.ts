@@ -60,6 +60,23 @@ export function createPayoutQueries(db: BetterSQLite3Database) {
         .all()
         .map(({ name }) => name),
 
+    /** What waits for the operator, newest first: of each seller one at most. */
+    waiting: (beforeId: string, limit: number): PayoutRecord[] =>
+      db
+        .select()
+        .from(payouts)
+        // Literal, as in the index: bound values would read every payout there ever was.
+        .where(
+          and(
+            sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`,
+            eq(payouts.state, 'waiting'),
+            lt(payouts.id, beforeId),
+          ),
+        )
+        .orderBy(desc(payouts.id))
+        .limit(limit)
+        .all(),
+
     /** What the runner has to bring to its end, ascending by id; of each seller one at most. */
     openIds: (afterId: string, limit: number): string[] =>
       db

@@ -97,18 +97,18 @@ async function makePayouts(vault: TestVault, agent: TestAgent): Promise<void> {
     await earn(name);
   }
   await vault.payoutRunner.tick();
-  await asOperator(vault, 'POST', `/operator/payouts/${await open('paid')}/approve`);
+  await asOperator(vault, 'POST', `/operator/approvals/${await open('paid')}/approve`);
   await vault.payoutRunner.tick();
   await vault.payoutRunner.tick();
-  await asOperator(vault, 'POST', `/operator/payouts/${await open('denied')}/deny`);
+  await asOperator(vault, 'POST', `/operator/approvals/${await open('denied')}/deny`);
   await sell('moved', 'elsewhere@example.com');
   const payoutId = await open('sent');
   await vault.engine.execute({
-    kind: 'judge_payout',
+    kind: 'approve',
     correlationId: 'corr-judge',
     replayKey: undefined,
-    payoutId,
-    verdict: 'approve',
+    approvalId: payoutId,
+    reason: null,
   });
   const target = { type: 'lightning_address', address: 'sent@example.com' } as const;
   await vault.engine.execute({

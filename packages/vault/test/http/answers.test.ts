@@ -214,8 +214,6 @@ test('GET /docs/json describes every route with every status', async () => {
     'post /internal/settle',
     'post /operator/approvals/{approval_id}/approve',
     'post /operator/approvals/{approval_id}/deny',
-    'post /operator/payouts/{id}/approve',
-    'post /operator/payouts/{id}/deny',
     'post /operator/providers/{name}/debit',
     'post /operator/rails/{rail}/thaw',
     'post /operator/recovery/finish',

@@ -53,7 +53,7 @@ const seller = async (name = 'alpha') =>
 const payouts = async (query = ''): Promise<Answer['body'][]> =>
   (await asOperator(vault, 'GET', `/operator/payouts${query}`)).body.payouts;
 const judge = (id: string, verdict: 'approve' | 'deny') =>
-  asOperator(vault, 'POST', `/operator/payouts/${id}/${verdict}`);
+  asOperator(vault, 'POST', `/operator/approvals/${id}/${verdict}`);
 const refused = ({ status, body }: Answer) => [status, body.error?.code];
 const rail = () => books(vault.path).accounts['rail:simulated'];
 
@@ -220,6 +220,65 @@ describe('a payout', () => {
     expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 0 });
   });
 
+  test('waits among the approvals, in their shape, and is judged there: what is seen is what runs', async () => {
+    await start();
+    const poor = await fundedAgent(vault, {
+      policy: { max_transaction_msat: 1, approval_timeout_ms: 60_000 },
+    });
+    const asked = [(await pay(vault, poor)).body.approval_id];
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(1_000);
+    vault.clock.advance(1_000);
+    await vault.payoutRunner.tick();
+    asked.unshift((await payouts())[0].payout_id);
+    vault.clock.advance(1_000);
+    asked.unshift((await pay(vault, poor)).body.approval_id);
+    const list = async (query = '') =>
+      (await asOperator(vault, 'GET', `/operator/approvals${query}`)).body;
+    const { approvals } = await list();
+    expect(approvals.map(({ id }: { id: string }) => id)).toEqual(asked);
+    expect(approvals[1]).toEqual({
+      id: asked[1],
+      agent_id: null,
+      provider: 'alpha',
+      type: 'payout',
+      transaction_id: null,
+      amount_msat: 1_000,
+      max_fee_msat: 0,
+      destination_type: 'lightning_address',
+      destination: ADDRESS,
+      model: null,
+      rule: 'new_destination',
+      status: 'pending',
+      reason: null,
+      expires_at: null,
+      resolved_at: null,
+      created_at: expect.any(Number),
+    });
+    expect(Object.keys(approvals[0])).toEqual(Object.keys(approvals[1]));
+    const [one, two] = [await list('?limit=1'), await list('?limit=2')];
+    const rest = (await list(`?limit=2&cursor=${one.next_cursor}`)).approvals;
+    expect([...one.approvals, ...rest]).toEqual(approvals);
+    expect((await list(`?cursor=${two.next_cursor}`)).approvals).toEqual([approvals[2]]);
+    expect((await list(`?agent_id=${poor.id}`)).approvals).toHaveLength(2);
+    expect((await list('?status=denied')).approvals).toEqual([]);
+
+    // Later earnings are no part of what was seen.
+    await charge(9_000);
+    const approved = await judge(asked[1], 'approve');
+    expect(approved.body).toEqual({
+      approval_id: asked[1],
+      status: 'approved',
+      transaction_id: null,
+      agent_id: null,
+      amount_msat: 1_000,
+      payment_status: 'SETTLED',
+    });
+    const [paid] = await payouts('?status=succeeded');
+    expect(paid).toMatchObject({ payout_destination: ADDRESS, amount_msat: 1_000 });
+    expect((await list()).approvals).toHaveLength(2);
+  });
+
   test('T12: is judged once, whoever presses at the same moment', async () => {
     await start();
     await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
@@ -230,7 +289,7 @@ describe('a payout', () => {
       Array.from({ length: 10 }, (_, n) => judge(payout_id, n % 2 ? 'approve' : 'deny')),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(refused(answers.at(-1)!)).toEqual([409, 'not_waiting']);
+    expect(refused(answers.at(-1)!)).toEqual([409, 'already_resolved']);
   });
 
   test('that is denied gives the money back, and none follows until the destination changes', async () => {
@@ -258,7 +317,7 @@ describe('a payout', () => {
     await vault.payoutRunner.tick();
     const [{ payout_id }] = await payouts();
     await sell({ payout_destination: 'thief@pay.example', payout_threshold_msat: 1_000 });
-    expect(refused(await judge(payout_id, 'approve'))).toEqual([409, 'not_waiting']);
+    expect(refused(await judge(payout_id, 'approve'))).toEqual([409, 'already_resolved']);
     await vault.payoutRunner.tick();
     await vault.payoutRunner.tick();
     const [next, old] = await payouts();
@@ -311,6 +370,7 @@ describe('T65: after a restore', () => {
     await start();
     await approvedSeller();
     await charge(5_000);
+    vault.clock.advance(1_000);
     vault = await vault.restore();
     expect(await seller()).toMatchObject({ destination_standing: 'new', payable_msat: 5_000 });
     await finish();
@@ -451,7 +511,6 @@ describe('a wallet that misbehaves', () => {
       const id = await due();
       told([{ match: '', fault }]);
       await judge(id, 'approve');
-      await later();
       expect(await seller()).toMatchObject({ payable_msat: 100_000, held_msat: 100_000 });
       vault = await vault.restart();
       await charge(50_000);
@@ -510,8 +569,6 @@ describe('a wallet that misbehaves', () => {
     const id = await due();
     told([{ match: '', fault: 'fail' }]);
     await judge(id, 'approve');
-    await later();
-    await later();
     expect((await payouts())[0]).toMatchObject({ payout_id: id, status: 'failed' });
     expect((await seller()).payable_msat).toBe(100_000);
     await vault.payoutRunner.tick();
@@ -553,11 +610,11 @@ describe('a payout to an invoice that a server gives', () => {
   /** As the route does, without a round of the vault's own runner. */
   const letGo = (payoutId: string) =>
     vault.engine.execute({
-      kind: 'judge_payout',
+      kind: 'approve',
       correlationId: 'corr',
       replayKey: undefined,
-      payoutId,
-      verdict: 'approve',
+      approvalId: payoutId,
+      reason: null,
     });
   const runnerOf = (wallet: Wallet, targetOf: TargetOf) => {
     const payouts = createPayoutQueries(drizzle(openReader(vault.path)));

@@ -11,7 +11,7 @@ import { sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { agentParams, debitBody, pageAnswer, refusals, timeSchema } from '../schemas.ts';
+import { debitBody, pageAnswer, refusals, timeSchema } from '../schemas.ts';
 
 const TAGS = ['operator'];
 const SECURITY = [{ operator: [] }];
@@ -39,7 +39,7 @@ const sellerAnswer = z.object({
   /** Of it: held by a payout that waits or is under way. */
   held_msat: msatSchema,
   destination_standing: z.enum(['new', 'approved', 'denied']).meta({
-    description: 'new: the first payout there waits for POST /operator/payouts/{id}/approve',
+    description: 'new: the first payout there waits for POST /operator/approvals/{id}/approve',
   }),
   updated_at: timeSchema,
 });
@@ -69,7 +69,7 @@ const payoutAnswer = z.object({
 });
 
 export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, payouts, payoutRunner } = parts;
+  const { engine, payouts } = parts;
   app.addHook('onRequest', requireOperator(parts.config.adminToken));
 
   function seller(name: string) {
@@ -199,42 +199,6 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
       return reply.send(pageBody('payouts', { items, next }));
     },
   );
-
-  for (const verdict of ['approve', 'deny'] as const) {
-    app.post(
-      `/operator/payouts/:id/${verdict}`,
-      {
-        schema: {
-          summary:
-            verdict === 'approve'
-              ? 'Let a waiting payout go, and later ones to the same destination'
-              : 'Stop a waiting payout; nothing is paid until the destination is changed',
-          tags: TAGS,
-          security: SECURITY,
-          params: agentParams,
-          response: {
-            200: payoutAnswer,
-            ...refusals('unauthorized', 'not_found', 'not_waiting', 'idempotency_conflict'),
-          },
-        },
-      },
-      async (request, reply) => {
-        const payoutId = request.params.id;
-        const outcome = await engine.execute({
-          kind: 'judge_payout',
-          correlationId: request.id,
-          replayKey: replayKeyOf(request),
-          payoutId,
-          verdict,
-        });
-        if (isRefusal(outcome)) return sendRefusal(reply, outcome);
-        if (outcome.replayed) reply.header(HEADERS.replayed, 'true');
-        // Not awaited: a wallet may take its time, and the list says what became of it.
-        if (verdict === 'approve') void payoutRunner.tick();
-        return reply.send(answer(payouts.find(payoutId)!));
-      },
-    );
-  }
 }
 
 function answer(payout: PayoutRecord) {
