@@ -93,6 +93,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   storage_unavailable:
     'The disk is full, read-only or failing. Nothing was changed; what was acknowledged is safe.',
   outcome_unknown: 'Whether it was applied is not known. Ask again with the same id.',
+  wallet_unavailable: 'The wallet does not answer. Nothing was changed; ask again.',
   rail_frozen:
     'Payments on this rail are stopped until the operator has looked at what it did; nothing was changed.',
   internal_error: 'A fault of arbstr; the command was undone.',

@@ -48,6 +48,8 @@ export const VAULT_ERRORS = {
   outcome_unknown: { status: 503, transient: true },
   /** Payments on this rail are stopped until the operator has looked at it. */
   rail_frozen: { status: 503, transient: true },
+  /** The wallet does not answer; nothing was changed. */
+  wallet_unavailable: { status: 503, transient: true },
   /** Restored from a backup: nothing is held or paid until the operator has finished the recovery. */
   recovering: { status: 503, transient: true },
   /** The vault is not in recovery mode. */

@@ -39,7 +39,7 @@ export function openDeposit(
     if (known !== undefined) return no(alreadyDeposited(known, agent.no));
   }
   if (view.pendingDeposits(agent.no) >= PENDING_DEPOSITS_MAX) {
-    return no(refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`));
+    return no(tooManyDeposits());
   }
   if (!canCredit(agent.available, amount) || !canDebit(view.railSimulated, amount)) {
     return no(outOfRange());
@@ -242,6 +242,9 @@ const alreadyDeposited = (known: Deposit, agentNo: number): Refusal =>
     'this ecash is being deposited or has been deposited; nothing was changed',
     known.agentNo === agentNo ? { deposit_id: known.id } : undefined,
   );
+
+export const tooManyDeposits = (): Refusal =>
+  refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`);
 
 const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 

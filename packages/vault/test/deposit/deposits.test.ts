@@ -12,7 +12,12 @@ import { PENDING_DEPOSITS_MAX } from '../../src/deposit/deposit.ts';
 import { createDepositQueries } from '../../src/deposit/deposit-queries.ts';
 import { DepositWatcher } from '../../src/deposit/watcher.ts';
 import { decodeToken, type EcashToken } from '../../src/wallet/ecash.ts';
-import type { Receipt, Receiver, RedeemOutcome } from '../../src/wallet/receiver.ts';
+import type {
+  NewPaymentRequest,
+  Receipt,
+  Receiver,
+  RedeemOutcome,
+} from '../../src/wallet/receiver.ts';
 import type { PayOrder } from '../../src/wallet/wallet.ts';
 import {
   type Answer,
@@ -58,6 +63,20 @@ async function pending(amount = 5_000) {
   const { status, body } = await deposit({ amount_msat: amount });
   expect(status).toBe(200);
   return body;
+}
+
+/** What the wallet makes from now on. @param meanwhile happens before the wallet has answered */
+function spyOnInvoices(meanwhile: () => Promise<unknown> = async () => {}): NewPaymentRequest[] {
+  const { receiver } = vault;
+  const made: NewPaymentRequest[] = [];
+  const create = receiver.createInvoice.bind(receiver);
+  receiver.createInvoice = async (order, signal) => {
+    const request = await create(order, signal);
+    made.push(request);
+    await meanwhile();
+    return request;
+  };
+  return made;
 }
 
 /** As the payments machine orders it. */
@@ -236,6 +255,47 @@ describe('by invoice', () => {
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     vault.clock.advance(10_000);
     expect(refused(await deposit({ amount_msat: 1 }))).toEqual([409, 'too_many_deposits']);
+  });
+
+  test('no invoice is made where the ledger would refuse it or has answered before', async () => {
+    const made = spyOnInvoices();
+    const key = { 'idempotency-key': 'deposit-1' };
+    const first = await deposit({ amount_msat: 5_000 }, agent, key);
+    expect(made).toHaveLength(1);
+    expect((await deposit({ amount_msat: 5_000 }, agent, key)).body).toEqual(first.body);
+    expect(refused(await deposit({ amount_msat: 6_000 }, agent, key))).toEqual([
+      409,
+      'idempotency_conflict',
+    ]);
+    expect(made).toHaveLength(1);
+    for (let n = 1; n < PENDING_DEPOSITS_MAX; n++) await pending(1);
+    vault.clock.advance(10_000);
+    expect(refused(await deposit({ amount_msat: 1 }))).toEqual([409, 'too_many_deposits']);
+    expect(made).toHaveLength(PENDING_DEPOSITS_MAX);
+    await asOperator(vault, 'DELETE', `/agents/${agent.id}`);
+    const url = `/agents/${agent.id}/deposits`;
+    const late = await asOperator(vault, 'POST', url, { amount_msat: 1 });
+    expect(refused(late)).toEqual([403, 'agent_disabled']);
+    expect(made).toHaveLength(PENDING_DEPOSITS_MAX);
+  });
+
+  test('an invoice that the ledger refuses after all is shown to nobody, so that nobody can pay it', async () => {
+    const made = spyOnInvoices(() => asOperator(vault, 'DELETE', `/agents/${agent.id}`));
+    const answer = await deposit({ amount_msat: 5_000 });
+    expect(refused(answer)).toEqual([403, 'agent_disabled']);
+    expect(made).toHaveLength(1);
+    const said = JSON.stringify([answer.body, answer.headers]);
+    for (const secret of [made[0]!.invoice, made[0]!.paymentHash])
+      expect(said).not.toContain(secret);
+  });
+
+  test('a wallet that gives no invoice is said so, and nothing waits', async () => {
+    vault.receiver.createInvoice = async () => {
+      throw new Error('node down');
+    };
+    expect(refused(await deposit({ amount_msat: 5_000 }))).toEqual([503, 'wallet_unavailable']);
+    const { deposits } = (await asAgent(vault, agent.token, '/agents/me/deposits')).body;
+    expect(deposits).toEqual([]);
   });
 
   test('lists are newest first and paged; another agent sees none of it', async () => {

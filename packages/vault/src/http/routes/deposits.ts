@@ -2,8 +2,14 @@
 import { HEADERS, type Msat } from '@arbstr/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { InvoiceSource } from '../../deposit/deposit.ts';
+import { type InvoiceSource, PENDING_DEPOSITS_MAX } from '../../deposit/deposit.ts';
 import { isRefusal, refuse, VaultError } from '../../errors.ts';
+import type { ReplayKey } from '../../ledger/command.ts';
+import { tooManyDeposits } from '../../ledger/deposits.ts';
+import type { DepositOpened } from '../../ledger/outcome.ts';
+import { recovering } from '../../ledger/recovery.ts';
+import { rememberedOutcome } from '../../ledger/replay-key.ts';
+import { agentDisabled } from '../../ledger/reserve.ts';
 import { callWithin } from '../../worker/tasks.ts';
 import type { App } from '../app-type.ts';
 import { agentReader, readableAgentId } from '../auth.ts';
@@ -36,13 +42,32 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
     return agent;
   }
 
+  /**
+   * What the ledger would answer whatever the invoice; none is made then. The ledger still decides:
+   * where it refuses all the same, the invoice was shown to nobody, so nobody can pay it.
+   */
+  function foregone(agent: { no: number; id: string; disabledAt: number | null }, key?: ReplayKey) {
+    const known = key && deposits.rememberedAnswer(key.key);
+    if (key && known) return rememberedOutcome<DepositOpened>(known, key);
+    if (engine.recovering) return recovering();
+    if (agent.disabledAt !== null) return agentDisabled(agent.id);
+    return deposits.pending(agent.no) >= PENDING_DEPOSITS_MAX ? tooManyDeposits() : null;
+  }
+
   /** A new invoice of the wallet. One that no deposit ever names was never shown to anybody. */
   async function invoiceSource(depositId: string, amountMsat: Msat, expirySecs: number) {
     const createdAtMs = time.now();
     const description = `arbstr deposit ${depositId}`;
     const order = { amountMsat, description, createdAtMs, expirySecs };
     const patience = AbortSignal.timeout(WALLET_MS_MAX);
-    const made = await callWithin(patience, (signal) => receiver.createInvoice(order, signal));
+    const made = await callWithin(patience, (signal) =>
+      receiver.createInvoice(order, signal),
+    ).catch((error: Error) => {
+      throw new VaultError(
+        'wallet_unavailable',
+        `the wallet gives no invoice: ${error.message}; nothing was changed`,
+      );
+    });
     const source: InvoiceSource = {
       type: 'invoice',
       paymentRequest: made.invoice,
@@ -73,6 +98,8 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
             'already_deposited',
             'token_spent',
             'too_many_deposits',
+            'recovering',
+            'wallet_unavailable',
             'idempotency_conflict',
           ),
         },
@@ -82,16 +109,21 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       const agent = readable(request, request.params.id);
       const depositId = newId('deposit');
       const { token, amountMsat, expirySecs } = askedFor(receiver, request.body);
-      const opened = await engine.execute({
-        kind: 'open_deposit',
-        correlationId: request.id,
-        replayKey: replayKeyOf(request),
-        depositId,
-        agentId: agent.id,
-        rail: receiver.rail,
-        amount: amountMsat,
-        source: token ? ecashSource(token) : await invoiceSource(depositId, amountMsat, expirySecs),
-      });
+      const replayKey = replayKeyOf(request);
+      const opened =
+        (token ? null : foregone(agent, replayKey)) ??
+        (await engine.execute({
+          kind: 'open_deposit',
+          correlationId: request.id,
+          replayKey,
+          depositId,
+          agentId: agent.id,
+          rail: receiver.rail,
+          amount: amountMsat,
+          source: token
+            ? ecashSource(token)
+            : await invoiceSource(depositId, amountMsat, expirySecs),
+        }));
       if (isRefusal(opened)) return sendRefusal(reply, opened);
       if (opened.replayed) reply.header(HEADERS.replayed, 'true');
       // Pending where the mint has not answered: the watcher goes on.
