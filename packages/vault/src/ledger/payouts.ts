@@ -13,6 +13,7 @@ import {
   type SucceededPayout,
   type WaitingPayout,
 } from '../payout/payout.ts';
+import { feeLimitOf, NO_LIMITS } from '../policy/spend-policy.ts';
 import type {
   Approve,
   Deny,
@@ -26,10 +27,6 @@ import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { ApprovalResolved, OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
-
-/** Fee limit of a payout: the larger of 1 % and 5 sats, as an agent's is without a policy of its own. */
-const FEE_LIMIT_DIVISOR = 100;
-const FEE_LIMIT_MIN_MSAT = 5_000;
 
 /** Holds what a seller is owed, if it is due: everything is checked where the hold is made. */
 export function openPayout(
@@ -234,7 +231,7 @@ export function failPayoutEffects(
 }
 
 function maxFeeOf(hold: Msat, feeBound: Msat | null): Msat {
-  const limit = msat(Math.max(Math.floor(hold / FEE_LIMIT_DIVISOR), FEE_LIMIT_MIN_MSAT));
+  const limit = feeLimitOf(NO_LIMITS, hold);
   return feeBound === null ? limit : minMsat(limit, feeBound);
 }
 

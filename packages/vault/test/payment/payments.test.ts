@@ -168,7 +168,14 @@ describe('a payment', () => {
     for (const amount_msat of [0, -1, 1.5, '1e3', 1e21, null]) {
       expect((await pay(vault, agent, { amount_msat })).status).toBe(400);
     }
-    for (const destination of ['', 'ann', 'ann@', 'ann@127.0.0.1', 'a b@c.example']) {
+    for (const destination of [
+      '',
+      'ann',
+      'ann@',
+      'ann@127.0.0.1',
+      'a b@c.example',
+      'ann@-a.example',
+    ]) {
       expect((await pay(vault, agent, { destination })).status).toBe(400);
     }
     expect((await payInvoice(vault, agent, 'lnbc1nonsense')).status).toBe(400);
