@@ -66,6 +66,7 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
     payout_destination: 'seller@example.com',
     payout_threshold_msat: 1,
   }),
+  'post /operator/providers/{name}/debit': () => ({ amount_msat: 1, reason: 'x' }),
   'post /agents/{id}/pay': () => ({
     amount_msat: 1,
     destination_type: 'lightning_address',
