@@ -58,7 +58,6 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   recovering:
     'The vault was restored from a backup and holds or pays nothing until the operator has looked at what happened since and finished the recovery (`recovery finish`). Settles and releases are booked.',
   not_recovering: 'There is no recovery to finish.',
-  not_waiting: 'The payout does not wait for the operator (any more); `status` says what it is.',
   token_spent: 'The mint has not issued this ecash, or it was spent before. Nothing was credited.',
   too_many_deposits: 'The agent has 100 unpaid deposits; wait until some are paid or expire.',
   invalid_request: 'A field has the wrong type or value. Nothing was changed.',
@@ -94,6 +93,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   storage_unavailable:
     'The disk is full, read-only or failing. Nothing was changed; what was acknowledged is safe.',
   outcome_unknown: 'Whether it was applied is not known. Ask again with the same id.',
+  wallet_unavailable: 'The wallet does not answer. Nothing was changed; ask again.',
   rail_frozen:
     'Payments on this rail are stopped until the operator has looked at what it did; nothing was changed.',
   internal_error: 'A fault of arbstr; the command was undone.',

@@ -98,7 +98,7 @@ async function approveAll(stack: Stack): Promise<void> {
   const found = await operator(stack, 'GET', '/operator/payouts?status=waiting');
   const waiting = (found?.payouts ?? []) as { payout_id: string }[];
   for (const { payout_id } of waiting) {
-    await operator(stack, 'POST', `/operator/payouts/${payout_id}/approve`);
+    await operator(stack, 'POST', `/operator/approvals/${payout_id}/approve`);
   }
 }
 

@@ -61,7 +61,7 @@ it('an agent pays in by invoice, asks a seller through core, and the seller is p
   await until(async () => (await payouts()).length === 1);
   const [waiting] = await payouts();
   expect(waiting).toMatchObject({ status: 'waiting', amount_msat: charged });
-  await stack.asOperator('POST', `/operator/payouts/${waiting!.payout_id}/approve`);
+  await stack.asOperator('POST', `/operator/approvals/${waiting!.payout_id}/approve`);
   await until(async () => (await payouts())[0]?.status === 'succeeded');
   expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 0 });
   expect(await stack.verify()).toMatchObject({ code: 0 });

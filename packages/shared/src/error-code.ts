@@ -34,8 +34,6 @@ export const VAULT_ERRORS = {
   token_spent: { status: 409, transient: false },
   /** An agent has as many waiting deposits as it may have. */
   too_many_deposits: { status: 409, transient: false },
-  /** A payout that the operator has judged, or that needs no judgement; `status` says which. */
-  not_waiting: { status: 409, transient: false },
   expired: { status: 409, transient: false },
   request_too_large: { status: 413, transient: false },
   unsupported_media_type: { status: 415, transient: false },
@@ -50,6 +48,8 @@ export const VAULT_ERRORS = {
   outcome_unknown: { status: 503, transient: true },
   /** Payments on this rail are stopped until the operator has looked at it. */
   rail_frozen: { status: 503, transient: true },
+  /** The wallet does not answer; nothing was changed. */
+  wallet_unavailable: { status: 503, transient: true },
   /** Restored from a backup: nothing is held or paid until the operator has finished the recovery. */
   recovering: { status: 503, transient: true },
   /** The vault is not in recovery mode. */

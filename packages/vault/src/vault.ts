@@ -29,10 +29,10 @@ import { createOutboxQueries } from './notify/outbox-queries.ts';
 import { createPost, POST_TIMING, type PostTiming } from './notify/post.ts';
 import { createStuckQueries } from './notify/stuck-queries.ts';
 import { Watch } from './notify/watch.ts';
+import { paymentOrders } from './payment/payment-orders.ts';
 import { createPaymentQueries } from './payment/payment-queries.ts';
-import { PAYMENT_TIMING, PaymentRunner, type PaymentTiming } from './payment/runner.ts';
+import { payoutOrders } from './payout/payout-orders.ts';
 import { createPayoutQueries } from './payout/payout-queries.ts';
-import { PayoutRunner } from './payout/runner.ts';
 import { directTarget } from './payout/target.ts';
 import type { Clock, RandomBytes, Time } from './ports.ts';
 import { createReservationQueries } from './reservation/reservation-queries.ts';
@@ -41,6 +41,7 @@ import { faultScript } from './wallet/simulated/fault.ts';
 import { SimulatedWallet } from './wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from './wallet/wallet.ts';
 import { Keeper } from './worker/keeper.ts';
+import { RUNNER_TIMING, Runner, type RunnerTiming } from './worker/runner.ts';
 
 export interface VaultDeps {
   readonly clock: Clock;
@@ -50,8 +51,8 @@ export interface VaultDeps {
   readonly requestLog: Logger;
   /** Ends the process; see LedgerEngine. */
   readonly exit: (code: number) => void;
-  /** By default those of the runner; tests are less patient. */
-  readonly paymentTiming?: PaymentTiming;
+  /** By default those of the runners; tests are less patient. */
+  readonly timing?: RunnerTiming;
   /** Of webhooks; likewise. */
   readonly postTiming?: PostTiming;
 }
@@ -63,8 +64,8 @@ export interface Vault {
   readonly wallet: Wallet;
   readonly receiver: Receiver;
   readonly depositWatcher: DepositWatcher;
-  readonly payoutRunner: PayoutRunner;
-  readonly runner: PaymentRunner;
+  readonly payoutRunner: Runner;
+  readonly runner: Runner;
   /** Null where no webhook is configured. */
   readonly courier: Courier | null;
   readonly watch: Watch;
@@ -107,23 +108,19 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
     const wallet = openWallet(config, time, deps);
     undo.push(() => wallet.close());
     const payments = createPaymentQueries(reader);
-    const timing = deps.paymentTiming ?? PAYMENT_TIMING;
-    const runner = new PaymentRunner({ engine, wallet, payments, time, log, timing });
+    const running = { engine, wallet, time, log, timing: deps.timing ?? RUNNER_TIMING };
+    const runner = new Runner(paymentOrders(engine, payments), running);
     const db = drizzle(reader);
     const deposits = createDepositQueries(db);
     const payouts = createPayoutQueries(db);
-    const payoutRunner = new PayoutRunner({
-      engine,
-      wallet,
-      payouts,
-      // The simulated wallet pays a destination by its name, without a network.
-      targetOf: directTarget,
-      dailyCap: config.payoutDailyCapMsat,
-      time,
-      newId,
-      log,
-    });
-    const depositWatcher = new DepositWatcher({ engine, receiver: wallet, deposits, log });
+    const dailyCap = config.payoutDailyCapMsat;
+    // The simulated wallet pays a destination by its name, without a network.
+    const targetOf = directTarget;
+    const payoutRunner = new Runner(
+      payoutOrders({ engine, wallet, payouts, targetOf, dailyCap, newId, log }),
+      running,
+    );
+    const depositWatcher = new DepositWatcher({ ...running, receiver: wallet, deposits });
     const books = createBooksThread(config.databasePath);
     const outbox = createOutboxQueries(reader);
     const courier = openCourier(config, { engine, outbox, time, log }, deps);
@@ -132,7 +129,6 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       wallet,
       outbox,
       stuck: createStuckQueries(reader),
-      stuckPayments: runner.stuck,
       time,
       log,
     });

@@ -69,7 +69,9 @@ export function createBooks(db: Database) {
   const counts = db.prepare<[], Counts>(
     `SELECT (SELECT count(*) FROM agents) AS agents,
        (SELECT count(*) FROM agents WHERE disabled_at IS NOT NULL) AS disabled,
-       (SELECT count(*) FROM approvals WHERE status = 'pending') AS approvals,
+       (SELECT count(*) FROM approvals WHERE status = 'pending')
+         + (SELECT count(*) FROM payouts WHERE state IN ('waiting', 'held', 'in_flight')
+            AND state = 'waiting') AS approvals,
        (SELECT count(*) FROM payments WHERE state IN ('held', 'in_flight')) AS payments,
        (SELECT count(*) FROM payouts WHERE state IN ('waiting', 'held', 'in_flight')) AS payouts,
        (SELECT count(*) FROM deposits WHERE state = 'pending') AS deposits,

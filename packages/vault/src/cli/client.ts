@@ -21,7 +21,8 @@ const NOT_SENT: ReadonlySet<unknown> = new Set([
 const PAGE = 100;
 
 export interface OperatorClient {
-  call<T>(method: string, path: string, body?: object): Promise<T>;
+  /** @param key an Idempotency-Key: what is asked again under it is done once */
+  call<T>(method: string, path: string, body?: object, key?: string): Promise<T>;
 }
 
 /** @param key under which a change is asked for, so that asking again does nothing twice */

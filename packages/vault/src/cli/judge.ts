@@ -1,4 +1,5 @@
-/** `approvals` and `payouts`: what waits for the operator, and the operator's word on it. */
+/** `approvals`: what waits for the operator, and the operator's word on it. `payouts`: to sellers. */
+import { hash } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { formatSats, msat } from '@arbstr/shared';
 import { StartError } from '../errors.ts';
@@ -6,7 +7,8 @@ import { createOperatorClient, listAll } from './client.ts';
 
 interface Approval {
   id: string;
-  agent_id: string;
+  agent_id: string | null;
+  provider: string | null;
   type: string;
   amount_msat: number;
   max_fee_msat: number;
@@ -14,7 +16,7 @@ interface Approval {
   model: string | null;
   rule: string;
   status: string;
-  expires_at: number;
+  expires_at: number | null;
 }
 
 interface Payout {
@@ -30,9 +32,9 @@ const LISTS = {
     path: '/operator/approvals',
     none: 'nothing waits',
     line: (row: Approval) =>
-      `${row.id}  ${row.status}  ${row.agent_id}  ${sats(row.amount_msat)} sats` +
+      `${row.id}  ${row.status}  ${row.agent_id ?? row.provider}  ${sats(row.amount_msat)} sats` +
       `${row.max_fee_msat > 0 ? ` + up to ${sats(row.max_fee_msat)} fee` : ''}` +
-      `  ${row.type} ${row.destination ?? row.model ?? ''}  (${row.rule}; until ${new Date(row.expires_at).toISOString()})`,
+      `  ${row.type} ${row.destination ?? row.model ?? ''}  (${row.rule}${until(row)})`,
   },
   payouts: {
     path: '/operator/payouts',
@@ -44,8 +46,15 @@ const LISTS = {
 
 type What = keyof typeof LISTS;
 
-const USAGE = (what: What): string =>
-  `usage: ${what} [list]\n       ${what} approve ID [--reason WHY]\n       ${what} deny ID [--reason WHY]\n`;
+const USAGE: Record<What, string> = {
+  approvals: `usage: approvals [list]
+       approvals approve ID [--reason WHY]
+       approvals deny ID [--reason WHY]
+`,
+  payouts: `usage: payouts [list]
+       payouts book PROVIDER MSAT --reason WHY
+`,
+};
 
 export async function judgeCommand(
   what: What,
@@ -53,10 +62,13 @@ export async function judgeCommand(
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const { values, positionals } = parse(args);
+  if (what === 'payouts' && positionals[0] === 'book') {
+    return bookPayout(positionals.slice(1), values, environment);
+  }
   const [action = 'list', id, ...more] = positionals;
-  const judges = action === 'approve' || action === 'deny';
+  const judges = what === 'approvals' && (action === 'approve' || action === 'deny');
   if (more.length > 0 || (action !== 'list' && !judges) || judges !== (id !== undefined)) {
-    process.stderr.write(USAGE(what));
+    process.stderr.write(USAGE[what]);
     return 2;
   }
   const client = createOperatorClient(environment, values['idempotency-key']);
@@ -83,6 +95,30 @@ export async function judgeCommand(
   return 0;
 }
 
+/**
+ * A payout that the books do not know. The same provider, amount and reason are the same payout,
+ * however often they are given within 24 h.
+ */
+async function bookPayout(
+  [provider, amount, ...more]: readonly string[],
+  { reason, json }: { reason?: string | undefined; json: boolean },
+  environment: NodeJS.ProcessEnv,
+): Promise<number> {
+  const amount_msat = Number(amount);
+  if (provider === undefined || !Number.isSafeInteger(amount_msat) || !reason || more.length > 0) {
+    process.stderr.write(USAGE.payouts);
+    return 2;
+  }
+  const key = hash('sha256', JSON.stringify([provider, amount_msat, reason]));
+  const path = `/operator/providers/${encodeURIComponent(provider)}/debit`;
+  const body = { amount_msat, reason };
+  const client = createOperatorClient(environment, key);
+  const answer = await client.call<{ payable_msat: number }>('POST', path, body);
+  const line = `${provider} is owed ${sats(answer.payable_msat)} sats now`;
+  process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${line}\n`);
+  return 0;
+}
+
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
@@ -100,3 +136,6 @@ function parse(args: readonly string[]) {
 }
 
 const sats = (amountMsat: number): string => formatSats(msat(amountMsat));
+
+const until = ({ expires_at }: Approval): string =>
+  expires_at === null ? '' : `; until ${new Date(expires_at).toISOString()}`;

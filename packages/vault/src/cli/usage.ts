@@ -6,9 +6,10 @@ export const AGENTS_USAGE = `  agents create NAME [LIMITS]
   agents disable ID [--sweep] take what it has available, too
   deposit ID MSAT             credit an agent (also: agents deposit)
   approvals [approve|deny ID [--reason WHY]]   what waits for you, and your word on it
-  payouts [approve|deny ID]                    to sellers
+  payouts                                      to sellers
+  payouts book PROVIDER MSAT --reason WHY      it was paid, and no payout knows of it
   webhooks [list] [--state S]                  S: undelivered (default), dead, pending, delivered, all
-  webhooks replay ID… | --dead                 deliver these, or all dead letters, again
+  webhooks replay IDâ¦ | --dead                 deliver these, or all dead letters, again
 
   LIMITS: --max-transaction-msat N  --daily-limit-msat N  --max-fee-msat N
           --approval-timeout-ms N  --alert-floor-msat N  --alert-cooldown-ms N

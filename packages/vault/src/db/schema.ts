@@ -132,6 +132,7 @@ export const payouts = sqliteTable('payouts', {
   fee: integer().$type<Msat>(),
   preimage: text(),
   failure: text(),
+  stuck: text(),
 });
 
 export const spendBuckets = sqliteTable('spend_buckets', {

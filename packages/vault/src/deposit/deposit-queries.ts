@@ -1,7 +1,8 @@
 /** What is known of deposits: reads of committed rows. */
-import { and, desc, eq, isNotNull, lt, max, sql } from 'drizzle-orm';
+import { and, count, desc, eq, gt, isNotNull, lt, max, sql } from 'drizzle-orm';
 import type { BetterSQLite3Database } from 'drizzle-orm/better-sqlite3';
 import { agents, deposits } from '../db/schema.ts';
+import type { RememberedAnswer } from '../ledger/view.ts';
 import type { Rail } from '../wallet/wallet.ts';
 
 export type DepositRecord = typeof deposits.$inferSelect;
@@ -27,6 +28,21 @@ export function createDepositQueries(db: BetterSQLite3Database) {
         .limit(limit)
         .all(),
 
+    /** Of one agent, by invoice or ecash. */
+    pending: (agentNo: number): number =>
+      db
+        .select({ n: count() })
+        .from(deposits)
+        // Literal, as in the index.
+        .where(and(sql`${deposits.state} = 'pending'`, eq(deposits.agentNo, agentNo)))
+        .get()!.n,
+
+    /** The stored answer to an idempotency key. */
+    rememberedAnswer: (key: string): RememberedAnswer | undefined =>
+      db.get<RememberedAnswer | undefined>(
+        sql`SELECT fingerprint, answer FROM idempotency_keys WHERE key = ${key}`,
+      ),
+
     /** Of the last receipt that was credited; 0 where none was. */
     lastReceipt: (rail: Rail): number =>
       db
@@ -35,14 +51,22 @@ export function createDepositQueries(db: BetterSQLite3Database) {
         .where(and(eq(deposits.rail, rail), isNotNull(deposits.receiptIndex)))
         .get()?.last ?? 0,
 
-    /** Ecash that was accepted and of which nobody knows yet what it gave. */
-    pendingEcash: (limit: number): DepositRecord[] =>
+    /** Of ecash that was accepted and of which nobody knows yet what it gave; ascending by id. */
+    pendingEcashIds: (afterId: string, limit: number): string[] =>
       db
-        .select()
+        .select({ id: deposits.id })
         .from(deposits)
-        // Literal, as in the index: a bound value would read every deposit there ever was.
-        .where(and(sql`${deposits.state} = 'pending'`, eq(deposits.type, 'cashu_token')))
+        .where(
+          and(
+            // Literal, as in the index: a bound value would read every deposit there ever was.
+            sql`${deposits.state} = 'pending'`,
+            eq(deposits.type, 'cashu_token'),
+            gt(deposits.id, afterId),
+          ),
+        )
+        .orderBy(deposits.id)
         .limit(limit)
-        .all(),
+        .all()
+        .map(({ id }) => id),
   };
 }

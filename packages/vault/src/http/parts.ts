@@ -13,14 +13,13 @@ import type { Courier } from '../notify/courier.ts';
 import type { OutboxQueries } from '../notify/outbox-queries.ts';
 import type { Watch } from '../notify/watch.ts';
 import type { PaymentQueries } from '../payment/payment-queries.ts';
-import type { PaymentRunner } from '../payment/runner.ts';
 import type { PayoutQueries } from '../payout/payout-queries.ts';
-import type { PayoutRunner } from '../payout/runner.ts';
 import type { NewId, RandomBytes, Time } from '../ports.ts';
 import type { ReservationQueries } from '../reservation/reservation-queries.ts';
 import type { Receiver } from '../wallet/receiver.ts';
 import type { SimulatedWallet } from '../wallet/simulated/simulated-wallet.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import type { Runner } from '../worker/runner.ts';
 import type { LedgerMetrics } from './ledger-metrics.ts';
 import type { RateLimit } from './rate-limit.ts';
 
@@ -38,10 +37,10 @@ export interface VaultParts {
   readonly simulated: Pick<SimulatedWallet, 'receive'> | null;
   readonly deposits: DepositQueries;
   readonly payouts: PayoutQueries;
-  readonly payoutRunner: Pick<PayoutRunner, 'tick'>;
-  readonly depositWatcher: Pick<DepositWatcher, 'tick'>;
+  readonly payoutRunner: Runner;
+  readonly depositWatcher: Pick<DepositWatcher, 'look' | 'redeemNow'>;
   readonly payments: PaymentQueries;
-  readonly runner: PaymentRunner;
+  readonly runner: Runner;
   readonly outbox: OutboxQueries;
   /** Null where no webhook is configured. */
   readonly courier: Pick<Courier, 'tries'> | null;

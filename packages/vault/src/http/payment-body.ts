@@ -3,7 +3,10 @@ import { idSchema, msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { APPROVAL_STATUSES, APPROVAL_TYPES, type Approval } from '../approval/approval.ts';
 import { INVOICE_CHARS_MAX } from '../bolt11/decode.ts';
+import { parsePayDestination } from '../net/lnurl.ts';
 import { DESTINATION_TYPES, type Payment, type PaymentState } from '../payment/payment.ts';
+import type { PayoutState } from '../payout/payout.ts';
+import type { PayoutRecord } from '../payout/payout-queries.ts';
 import { timeSchema } from './schemas.ts';
 
 /** An invoice is the longest; everything else is shorter. */
@@ -11,8 +14,9 @@ export const destinationSchema = z.string().min(1).max(INVOICE_CHARS_MAX);
 
 export const PAYMENT_STATUSES = ['PENDING_APPROVAL', 'PENDING', 'SETTLED', 'FAILED'] as const;
 
-const STATUS_OF: Record<PaymentState, (typeof PAYMENT_STATUSES)[number]> = {
+export const STATUS_OF: Record<PaymentState | PayoutState, (typeof PAYMENT_STATUSES)[number]> = {
   requested: 'PENDING_APPROVAL',
+  waiting: 'PENDING_APPROVAL',
   held: 'PENDING',
   in_flight: 'PENDING',
   succeeded: 'SETTLED',
@@ -82,22 +86,27 @@ function endBody(payment: Payment, mayTakeEcash: boolean) {
 }
 
 export const approvalAnswer = z.object({
-  id: idSchema('approval'),
-  agent_id: idSchema('agent'),
-  type: z.enum(APPROVAL_TYPES),
+  /** Of a payout: the payout's own. */
+  id: z.union([idSchema('approval'), idSchema('payout')]),
+  /** Null for a payout. */
+  agent_id: idSchema('agent').nullable(),
+  /** Of a payout: the seller. */
+  provider: z.string().nullable(),
+  type: z.enum([...APPROVAL_TYPES, 'payout']),
   /** Null, as are the destination's fields, for inference: nothing is held meanwhile. */
   transaction_id: idSchema('transfer').nullable(),
   amount_msat: msatSchema,
   max_fee_msat: msatSchema,
-  destination_type: z.enum(DESTINATION_TYPES).nullable(),
+  destination_type: z.enum([...DESTINATION_TYPES, 'lnurl']).nullable(),
   destination: z.string().nullable(),
   /** Of inference. */
   model: z.string().nullable(),
-  /** The limit that it exceeds, or `withdrawal`. */
+  /** The limit that it exceeds, or `withdrawal`, or `new_destination` of a payout. */
   rule: z.string(),
   status: z.enum(APPROVAL_STATUSES),
   reason: z.string().nullable(),
-  expires_at: timeSchema,
+  /** Null for a payout: it waits until it is judged or its destination changes. */
+  expires_at: timeSchema.nullable(),
   resolved_at: timeSchema.nullable(),
   created_at: timeSchema,
 });
@@ -107,6 +116,7 @@ export function approvalBody({ approval, agentId }: { approval: Approval; agentI
   return {
     id: approval.id,
     agent_id: agentId,
+    provider: null,
     type: approval.type,
     transaction_id: approval.transactionId,
     amount_msat: approval.amount,
@@ -120,5 +130,27 @@ export function approvalBody({ approval, agentId }: { approval: Approval; agentI
     expires_at: approval.expiresAt,
     resolved_at: isPending ? null : approval.resolvedAt,
     created_at: approval.createdAt,
+  };
+}
+
+/** A payout that waits. Destination, amount and fee limit are those of its row, which never change. */
+export function payoutApprovalBody(payout: PayoutRecord) {
+  return {
+    id: payout.id,
+    agent_id: null,
+    provider: payout.seller,
+    type: 'payout' as const,
+    transaction_id: null,
+    amount_msat: payout.amount,
+    max_fee_msat: payout.maxFee,
+    destination_type: parsePayDestination(payout.destination)?.kind ?? null,
+    destination: payout.destination,
+    model: null,
+    rule: 'new_destination',
+    status: 'pending' as const,
+    reason: null,
+    expires_at: null,
+    resolved_at: null,
+    created_at: payout.createdAt,
   };
 }

@@ -23,6 +23,7 @@ import type { Approve, Deny, TimeOutApprovals } from './command.ts';
 import { type Decision, type Effect, no } from './effect.ts';
 import type { ApprovalResolved, ApprovalsTimedOut } from './outcome.ts';
 import { giveBack, moveInside } from './payment-end.ts';
+import { judgePayout } from './payouts.ts';
 import { agentDisabled } from './reserve.ts';
 import { denyInference, grantInference, timeOutInference } from './resolve-inference.ts';
 import type { LedgerView } from './view.ts';
@@ -32,6 +33,8 @@ export function approve(
   command: Approve,
   now: number,
 ): Decision<ApprovalResolved> {
+  const payout = view.payout(command.approvalId);
+  if (payout !== undefined) return judgePayout(view, payout, command, now);
   const approval = pendingApproval(view, command.approvalId, now);
   if ('refused' in approval) return no(approval);
   const agent = view.agent(approval.agentNo);
@@ -85,6 +88,8 @@ function cleared(
 }
 
 export function deny(view: LedgerView, command: Deny, now: number): Decision<ApprovalResolved> {
+  const payout = view.payout(command.approvalId);
+  if (payout !== undefined) return judgePayout(view, payout, command, now);
   const approval = pendingApproval(view, command.approvalId, now);
   if ('refused' in approval) return no(approval);
   const agent = view.agent(approval.agentNo);

@@ -138,21 +138,27 @@ export interface OpenPayoutCommand {
   readonly kind: 'open_payout';
   readonly payoutId: string;
   readonly seller: string;
+  readonly rail: Rail;
   /** Of all payouts of 24 h. */
   readonly dailyCap: Msat;
   /** The most that the wallet takes as a fee; null where only our limit bounds it. */
   readonly feeBound: Msat | null;
 }
 
-export interface JudgePayout extends AskedCommand {
-  readonly kind: 'judge_payout';
-  readonly payoutId: string;
-  readonly verdict: 'approve' | 'deny';
+/** A seller was paid, and no payout of these books knows of it. */
+export interface BookPayout extends AskedCommand {
+  readonly kind: 'book_payout';
+  readonly transactionId: string;
+  readonly seller: string;
+  /** With its fee. */
+  readonly amount: Msat;
+  readonly reason: string;
 }
 
 export interface SendPayout {
   readonly kind: 'send_payout';
   readonly payoutId: string;
+  readonly rail: Rail;
   readonly walletIdentity: string;
   readonly target: PaymentTarget;
 }
@@ -162,10 +168,18 @@ export interface SeePayout {
   readonly payoutId: string;
 }
 
+/** Only a human can clear it up now. */
+export interface StickPayout {
+  readonly kind: 'stick_payout';
+  readonly payoutId: string;
+  readonly reason: string;
+}
+
 export interface EndPayout {
   readonly kind: 'end_payout';
   readonly payoutId: string;
-  readonly outcome: Succeeded | Failed;
+  readonly rail: Rail;
+  readonly result: Succeeded | Failed;
 }
 
 export interface Reserve {
@@ -257,6 +271,13 @@ export interface SeePayment {
   readonly paymentId: string;
 }
 
+/** Only a human can clear it up now. */
+export interface StickPayment {
+  readonly kind: 'stick_payment';
+  readonly paymentId: string;
+  readonly reason: string;
+}
+
 export interface EndPayment {
   readonly kind: 'end_payment';
   readonly paymentId: string;
@@ -264,6 +285,7 @@ export interface EndPayment {
 }
 
 interface Resolve extends AskedCommand {
+  /** Or of a payout that waits. */
   readonly approvalId: string;
   readonly reason: string | null;
 }
@@ -362,14 +384,16 @@ export type Command =
   | ExpireDeposits
   | SetSeller
   | OpenPayoutCommand
-  | JudgePayout
+  | BookPayout
   | SendPayout
   | SeePayout
+  | StickPayout
   | EndPayout
   | Pay
   | WithdrawRevenue
   | SendPayment
   | SeePayment
+  | StickPayment
   | EndPayment
   | Approve
   | Deny

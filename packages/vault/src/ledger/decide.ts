@@ -17,14 +17,14 @@ import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
 import { pay } from './pay.ts';
-import { endPayment, seePayment, sendPayment } from './payment-end.ts';
-import { endPayout, judgePayout, openPayout, seePayout, sendPayout } from './payouts.ts';
+import { endPayment, seePayment, sendPayment, stickPayment } from './payment-end.ts';
+import { endPayout, openPayout, seePayout, sendPayout, stickPayout } from './payouts.ts';
 import { thawRail } from './rail.ts';
 import { finishRecovery, recovering, waitsForRecovery } from './recovery.ts';
 import { release } from './release.ts';
 import { decideOnce, forgetAnswers } from './replay-key.ts';
 import { reserve } from './reserve.ts';
-import { setSeller } from './sellers.ts';
+import { bookPayout, setSeller } from './sellers.ts';
 import { settle } from './settle.ts';
 import { debit, disableAgent } from './take-back.ts';
 import { issueToken, revokeToken } from './tokens.ts';
@@ -76,6 +76,8 @@ function decideNew(
       return sendPayment(view, command, now);
     case 'see_payment':
       return seePayment(view, command);
+    case 'stick_payment':
+      return stickPayment(view, command);
     case 'end_payment':
       return endPayment(view, command, now);
     case 'approve':
@@ -122,12 +124,14 @@ function decideNew(
       return setSeller(view, command, now);
     case 'open_payout':
       return openPayout(view, command, now);
-    case 'judge_payout':
-      return judgePayout(view, command, now);
+    case 'book_payout':
+      return bookPayout(view, command);
     case 'send_payout':
       return sendPayout(view, command);
     case 'see_payout':
       return seePayout(view, command);
+    case 'stick_payout':
+      return stickPayout(view, command);
     case 'end_payout':
       return endPayout(view, command, now);
     case 'expire_deposits':

@@ -39,7 +39,7 @@ export function openDeposit(
     if (known !== undefined) return no(alreadyDeposited(known, agent.no));
   }
   if (view.pendingDeposits(agent.no) >= PENDING_DEPOSITS_MAX) {
-    return no(refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`));
+    return no(tooManyDeposits());
   }
   if (!canCredit(agent.available, amount) || !canDebit(view.railSimulated, amount)) {
     return no(outOfRange());
@@ -91,7 +91,8 @@ export function creditReceipt(
   now: number,
 ): Decision<ReceiptCredited> {
   const deposit = view.depositByHash(paymentHash);
-  if (deposit === undefined || !isOpen(deposit)) {
+  // A receipt of nothing pays for nothing; it must not hold up those after it.
+  if (deposit === undefined || !isOpen(deposit) || received === 0) {
     return { outcome: { deposit: deposit?.id ?? null, credited: false }, effects: NO_EFFECTS };
   }
   const settled = settle(view, deposit, received, receiptIndex, now);
@@ -241,6 +242,9 @@ const alreadyDeposited = (known: Deposit, agentNo: number): Refusal =>
     'this ecash is being deposited or has been deposited; nothing was changed',
     known.agentNo === agentNo ? { deposit_id: known.id } : undefined,
   );
+
+export const tooManyDeposits = (): Refusal =>
+  refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`);
 
 const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 

@@ -328,6 +328,8 @@ export type Effect =
 export interface Decision<T> {
   readonly outcome: T | Refusal;
   readonly effects: readonly Effect[];
+  /** The answer is stored under no key either: the same key is decided anew. */
+  readonly unkept?: true;
 }
 
 export const NO_EFFECTS: readonly Effect[] = [];

@@ -95,6 +95,16 @@ export class LedgerEngine {
     return this.#deps.store.view.recovering;
   }
 
+  /**
+   * Why a wallet may be told to pay nothing on this rail now, not even again what it was told
+   * before; null where it may. Asking a wallet is always allowed.
+   */
+  paused(rail: string): string | null {
+    if (this.recovering) return 'the vault is in recovery mode';
+    const known = this.#deps.store.view.rail(rail);
+    return known?.frozenAt ? `the rail ${rail} is frozen: ${known.reason}` : null;
+  }
+
   /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
   execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     const refusal = this.#refusalNow();

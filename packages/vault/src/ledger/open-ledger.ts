@@ -4,6 +4,7 @@ import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../audit/action.ts';
 import type { Seal } from '../audit/seal.ts';
 import { StartError } from '../errors.ts';
 import { META_AUDIT_KEY_ID, META_EPOCH } from './meta.ts';
+import { restoredSellers } from './sellers.ts';
 import { prepareStatements } from './statements.ts';
 import { LedgerStore } from './store.ts';
 
@@ -75,6 +76,7 @@ export function beginRecovery(db: Database, seal: Seal, newEpoch: string, nowMs:
           action: 'LEDGER_RESTORED',
           facts: { ledger_epoch: newEpoch, previous_epoch: epoch, backup_of: store.ledgerMs },
         },
+        ...restoredSellers(store.view, newEpoch, now),
       ],
       now,
     );

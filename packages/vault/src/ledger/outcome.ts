@@ -3,7 +3,12 @@ import type { AgentScope, Msat, ReleaseAnswer, ReserveAnswer, SettleAnswer } fro
 import type { ResolvedApproval } from '../approval/approval.ts';
 import type { Refusal } from '../errors.ts';
 import type { WebhookState } from '../notify/outbox.ts';
-import type { EndedPayment, InFlightPayment, PaymentState } from '../payment/payment.ts';
+import type {
+  EndedPayment,
+  FailedPayment,
+  InFlightPayment,
+  PaymentState,
+} from '../payment/payment.ts';
 import type { PayoutState, Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Rail } from '../wallet/wallet.ts';
@@ -104,6 +109,14 @@ export interface PayoutChanged {
   changed: boolean;
 }
 
+export interface PayoutBooked {
+  seller: string;
+  amount: Msat;
+  /** All that it is owed now, what payouts hold included. */
+  payable: Msat;
+  transactionId: string;
+}
+
 export interface Extended {
   expires_at: number;
 }
@@ -137,6 +150,8 @@ export interface PaymentAccepted {
   approvalId: string | null;
   /** Of the approval, Unix ms. */
   expiresAt: number | null;
+  /** Denied like too many before it: there is no row, and this is all that is known of it. */
+  unkept?: FailedPayment;
 }
 
 export interface PaymentSent {
@@ -147,7 +162,8 @@ export interface PaymentSeen {
   seen: boolean;
 }
 
-export interface PaymentEnded {
+/** The end of a payment or a payout. */
+export interface OrderEnded {
   state: EndedPayment['state'];
   /** False where it had ended before. */
   applied: boolean;
@@ -162,7 +178,10 @@ export interface ApprovalResolved {
   status: ResolvedApproval['status'];
   /** Null where no payment waited. */
   transactionId: string | null;
-  agentId: string;
+  /** The payout that waited. */
+  payoutId?: string;
+  /** Null for a payout. */
+  agentId: string | null;
   amount: Msat;
   paymentState: PaymentState | null;
 }
@@ -195,7 +214,8 @@ export interface OutcomeByKind {
   withdraw_revenue: PaymentAccepted;
   send_payment: PaymentSent;
   see_payment: PaymentSeen;
-  end_payment: PaymentEnded;
+  stick_payment: { stuck: boolean };
+  end_payment: OrderEnded;
   approve: ApprovalResolved;
   deny: ApprovalResolved;
   time_out_approvals: ApprovalsTimedOut;
@@ -219,10 +239,11 @@ export interface OutcomeByKind {
   expire_deposits: DepositsExpired;
   set_seller: SellerSet;
   open_payout: PayoutOpened;
-  judge_payout: PayoutChanged;
+  book_payout: PayoutBooked;
   send_payout: PayoutChanged;
   see_payout: PayoutChanged;
-  end_payout: PayoutChanged;
+  stick_payout: PayoutChanged;
+  end_payout: OrderEnded;
   reserve: ReserveAnswer;
   settle: SettleAnswer;
   release: ReleaseAnswer;

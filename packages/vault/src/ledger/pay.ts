@@ -21,10 +21,18 @@ import type { Pay } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { moveInside } from './payment-end.ts';
-import { createdFacts, railFrozen } from './payment-facts.ts';
+import { createdFacts } from './payment-facts.ts';
+import { frozen } from './rail.ts';
 import { agentDisabled, insufficientBalance, invalidToken } from './reserve.ts';
 import { minuteOf } from './spend-window.ts';
 import { type AgentState, isUsable, type LedgerView } from './view.ts';
+
+/**
+ * Denials of one agent that are kept in 24 h, each up to 17 kB (a long invoice stands in the payment
+ * and in the audit trail): at most 1.7 MB a day.
+ */
+export const DENIALS_KEPT_MAX = 100;
+export const DENIALS_WINDOW_MS = 24 * 60 * 60 * 1_000;
 
 type Identity = Omit<HeldPayment, 'state'>;
 
@@ -41,16 +49,16 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (payee !== null && 'refused' in payee) return no(payee);
   const repeated = repeats(view, agent, command);
   if (repeated) return no(repeated);
-  const rail = command.destination.type === 'internal' ? null : view.rail(command.rail);
-  if (rail?.frozenAt) return no(railFrozen(command.rail, rail.reason));
+  const refused = frozen(view, command.destination.type === 'internal' ? 'internal' : command.rail);
+  if (refused) return no(refused);
 
   const policy = policyFor(agent.policy, { kind: 'destination', names: command.destinationNames });
-  if (isForbidden(policy)) return deny(agent, command, payee, now, FORBIDDEN[policy.rule]);
+  if (isForbidden(policy)) return deny(view, agent, command, payee, now, FORBIDDEN[policy.rule]);
   const maxFee = maxFeeOf(policy, command);
   // Two safe integers; where their sum leaves the exact range it is above any balance.
   if (agent.available.balance < command.amount + maxFee) {
     if (command.mode === 'withdrawal') return no(insufficientBalance(agent, command.amount));
-    return deny(agent, command, payee, now, 'insufficient_balance', maxFee);
+    return deny(view, agent, command, payee, now, 'insufficient_balance', maxFee);
   }
   const over = overLimit(policy, {
     amount: command.amount,
@@ -70,7 +78,7 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (policy.approvalTimeoutMs !== null) {
     return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
   }
-  return deny(agent, command, payee, now, EXCEEDED[over.rule], maxFee);
+  return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
 }
 
 /** The reasons that the published original gave, so that its users' code still understands them. */
@@ -157,8 +165,12 @@ function identityOf(
   };
 }
 
-/** A row that says no, so that the caller finds it under its id. Nothing is held. */
+/**
+ * A row that says no, so that the caller finds it under its id. Nothing is held. Denying costs an
+ * agent nothing, so only so many are kept: it must not be able to fill the operator's disk.
+ */
 function deny(
+  view: LedgerView,
   agent: AgentState,
   command: Pay,
   payee: AgentState | null,
@@ -178,6 +190,10 @@ function deny(
     endedAt: now,
     failure: reason,
   };
+  if (view.deniedPayments(agent.no, now - DENIALS_WINDOW_MS) >= DENIALS_KEPT_MAX) {
+    const outcome = { ...accepted(denied), unkept: denied };
+    return { outcome, effects: NO_EFFECTS, unkept: true };
+  }
   return {
     outcome: accepted(denied),
     effects: [

@@ -16,10 +16,11 @@ import {
   type SucceededPayment,
 } from '../payment/payment.ts';
 import { balanceAlert } from './alert.ts';
-import type { EndPayment, SeePayment, SendPayment } from './command.ts';
+import type { EndPayment, SeePayment, SendPayment, StickPayment } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import type { PaymentEnded, PaymentSeen, PaymentSent } from './outcome.ts';
-import { createdFacts, railFrozen, succeededFacts } from './payment-facts.ts';
+import type { OrderEnded, PaymentSeen, PaymentSent } from './outcome.ts';
+import { createdFacts, succeededFacts } from './payment-facts.ts';
+import { freezeOnExcess, frozen } from './rail.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
@@ -36,16 +37,15 @@ export function sendPayment(
       effects: NO_EFFECTS,
     };
   }
-  const rail = view.rail(payment.rail);
-  if (rail?.frozenAt) {
-    return { outcome: railFrozen(payment.rail, rail.reason), effects: NO_EFFECTS };
-  }
+  const refused = frozen(view, payment.rail);
+  if (refused) return { outcome: refused, effects: NO_EFFECTS };
   const sent: InFlightPayment = {
     ...payment,
     state: 'in_flight',
     walletIdentity: command.walletIdentity,
     sentAt: now,
     seen: false,
+    stuck: null,
   };
   return {
     outcome: { payment: sent },
@@ -68,18 +68,42 @@ export function sendPayment(
 /** The wallet has said that it has this payment: from now on `absent` means that it forgot. */
 export function seePayment(view: LedgerView, command: SeePayment): Decision<PaymentSeen> {
   const payment = view.payment(command.paymentId);
-  if (payment?.state !== 'in_flight' || payment.seen) {
+  if (payment?.state !== 'in_flight' || (payment.seen && payment.stuck === null)) {
     return { outcome: { seen: false }, effects: NO_EFFECTS };
   }
+  const seen: InFlightPayment = { ...payment, seen: true, stuck: null };
   return {
     outcome: { seen: true },
     effects: [
-      { effect: 'change_payment', from: 'in_flight', payment: { ...payment, seen: true } },
+      { effect: 'change_payment', from: 'in_flight', payment: seen },
       {
         effect: 'audit',
         chain: payment.agentNo,
         action: 'PAYMENT_SEEN',
         facts: { transaction_id: payment.id, correlation_id: payment.correlationId },
+      },
+    ],
+  };
+}
+
+/** What the wallet says cannot be believed. It stays in flight, and is asked for all the same. */
+export function stickPayment(
+  view: LedgerView,
+  { paymentId, reason }: StickPayment,
+): Decision<{ stuck: boolean }> {
+  const payment = view.payment(paymentId);
+  if (payment?.state !== 'in_flight' || payment.stuck === reason) {
+    return { outcome: { stuck: false }, effects: NO_EFFECTS };
+  }
+  return {
+    outcome: { stuck: true },
+    effects: [
+      { effect: 'change_payment', from: 'in_flight', payment: { ...payment, stuck: reason } },
+      {
+        effect: 'audit',
+        chain: payment.agentNo,
+        action: 'PAYMENT_STUCK',
+        facts: { transaction_id: payment.id, correlation_id: payment.correlationId, reason },
       },
     ],
   };
@@ -93,7 +117,7 @@ export function endPayment(
   view: LedgerView,
   command: EndPayment,
   now: number,
-): Decision<PaymentEnded> {
+): Decision<OrderEnded> {
   const payment = view.payment(command.paymentId);
   if (payment === undefined || payment.state === 'requested' || payment.state === 'held') {
     return {
@@ -127,7 +151,7 @@ function succeed(
   payment: InFlightPayment,
   result: Extract<EndPayment['result'], { state: 'succeeded' }>,
   now: number,
-): Decision<PaymentEnded> {
+): Decision<OrderEnded> {
   const agent = view.agent(payment.agentNo);
   // Never more than was held, whatever the wallet took: the rest is the operator's loss.
   const fee = minMsat(result.feeMsat, payment.maxFee);
@@ -163,31 +187,17 @@ function succeed(
       },
     },
     ...balanceAlert(view, agent, msat(agent.available.balance + refunded), now),
-    ...(excess > 0 ? freeze(payment, excess, now) : []),
+    ...freezeOnExcess({ what: 'payment', ...payment }, excess, now),
   ];
   return { outcome: ended('succeeded', excess), effects };
 }
 
-const ended = (state: EndedPayment['state'], excess: Msat): PaymentEnded => ({
+const ended = (state: EndedPayment['state'], excess: Msat): OrderEnded => ({
   state,
   applied: true,
   contradicted: false,
   excess,
 });
-
-/** A wallet that takes more than it was allowed may do it again. */
-function freeze(payment: InFlightPayment, excess: Msat, now: number): Effect[] {
-  const reason = `payment ${payment.id} cost ${excess} msat more in fees than it was allowed`;
-  return [
-    { effect: 'set_rail', rail: { name: payment.rail, frozenAt: now, reason } },
-    {
-      effect: 'audit',
-      chain: 0,
-      action: 'RAIL_FROZEN',
-      facts: { rail: payment.rail, reason, correlation_id: payment.correlationId },
-    },
-  ];
-}
 
 /** A charge sits in the minute of its hold. */
 function spend(payment: OpenPayment, fee: Msat): Effect {

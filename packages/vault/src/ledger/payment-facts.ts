@@ -1,7 +1,6 @@
 /** What the audit trail says of a payment; from it alone `verify` rebuilds the payment's row. */
 import { hash } from 'node:crypto';
 import type { AuditFacts } from '../audit/action.ts';
-import { type Refusal, refuse } from '../errors.ts';
 import type { Payment, SucceededPayment } from '../payment/payment.ts';
 
 /** What never changes of it. */
@@ -34,10 +33,3 @@ export function succeededFacts(payment: SucceededPayment): AuditFacts {
     token_hash: payment.token === null ? undefined : hash('sha256', payment.token),
   };
 }
-
-export const railFrozen = (rail: string, reason: string | null): Refusal =>
-  refuse(
-    'rail_frozen',
-    `the rail ${rail} is frozen: ${reason}; nothing was changed, the operator has to look at it`,
-    { rail },
-  );

@@ -38,6 +38,7 @@ export interface PaymentRow {
   preimage: string | null;
   token: string | null;
   failure: string | null;
+  stuck: string | null;
 }
 
 export interface ApprovalRow {
@@ -69,7 +70,7 @@ export interface RailRow {
 const PAYMENT_COLUMNS = [
   'id, agent_no, kind, destination_type, destination, payment_hash, invoice_expires_at, payee_no',
   'amount, max_fee, purpose, rail, decision, decision_reason, approval_id, correlation_id, state',
-  'created_at, wallet_identity, sent_at, seen, ended_at, fee, preimage, token, failure',
+  'created_at, wallet_identity, sent_at, seen, ended_at, fee, preimage, token, failure, stuck',
 ].join(', ');
 const APPROVAL_COLUMNS = [
   'id, agent_no, type, transaction_id, amount, max_fee, destination_type, destination, model, rule',
@@ -86,12 +87,17 @@ export function preparePaymentStatements(db: Database) {
     changePayment: db.prepare<[PaymentRow & { from: PaymentState }]>(
       `UPDATE payments SET state = @state, wallet_identity = @wallet_identity, sent_at = @sent_at,
          seen = @seen, ended_at = @ended_at, fee = @fee, preimage = @preimage, token = @token,
-         failure = @failure
+         failure = @failure, stuck = @stuck
        WHERE id = @id AND state = @from`,
     ),
     selectPayment: db.prepare<[string], PaymentRow>('SELECT * FROM payments WHERE id = ?'),
     selectPaymentByHash: db.prepare<[string], PaymentRow>(
       "SELECT * FROM payments WHERE payment_hash = ? AND state <> 'failed'",
+    ),
+    countDenied: db.prepare<[number, number], { n: number }>(
+      // Literal, as in the index.
+      `SELECT count(*) AS n FROM payments
+       WHERE decision = 'DENY' AND agent_no = ? AND created_at > ?`,
     ),
 
     insertApproval: db.prepare<[ApprovalRow]>(insertInto('approvals', APPROVAL_COLUMNS)),
@@ -145,6 +151,7 @@ export function paymentRow(payment: Payment): PaymentRow {
     preimage: succeeded?.preimage ?? null,
     token: succeeded?.token ?? null,
     failure: payment.state === 'failed' ? payment.failure : null,
+    stuck: payment.state === 'in_flight' ? payment.stuck : null,
   };
 }
 
@@ -188,6 +195,7 @@ export function paymentOf(row: PaymentRow): Payment {
         state: 'in_flight',
         walletIdentity: row.wallet_identity as string,
         sentAt: row.sent_at as number,
+        stuck: row.stuck,
       };
     case 'succeeded': {
       const { preimage, token } = row;

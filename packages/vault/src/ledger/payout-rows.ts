@@ -30,6 +30,7 @@ export interface PayoutRow {
   fee: number | null;
   preimage: string | null;
   failure: string | null;
+  stuck: string | null;
 }
 
 export function preparePayoutStatements(db: Database) {
@@ -51,7 +52,8 @@ export function preparePayoutStatements(db: Database) {
     // The state in the condition is the last guard against two ends of one payout.
     changePayout: db.prepare<[PayoutRow & { from: PayoutState }]>(
       `UPDATE payouts SET state = @state, wallet_identity = @wallet_identity, target = @target,
-         seen = @seen, ended_at = @ended_at, fee = @fee, preimage = @preimage, failure = @failure
+         seen = @seen, ended_at = @ended_at, fee = @fee, preimage = @preimage, failure = @failure,
+         stuck = @stuck
        WHERE id = @id AND state = @from`,
     ),
     selectPayout: db.prepare<[string], PayoutRow>('SELECT * FROM payouts WHERE id = ?'),
@@ -65,9 +67,8 @@ export function preparePayoutStatements(db: Database) {
             + (SELECT coalesce(sum(amount + max_fee), 0) FROM payouts
                WHERE state IN ('waiting', 'held', 'in_flight')) AS msat`,
     ),
-    selectLastFailure: db.prepare<[string], { at: number | null }>(
-      `SELECT max(ended_at) AS at FROM payouts
-       WHERE seller = ? AND state = 'failed' AND target IS NOT NULL`,
+    selectLastPayout: db.prepare<[string], PayoutRow>(
+      'SELECT * FROM payouts WHERE seller = ? ORDER BY id DESC LIMIT 1',
     ),
   };
 }
@@ -90,6 +91,7 @@ export function payoutRow(payout: Payout): PayoutRow {
     fee: succeeded?.fee ?? null,
     preimage: succeeded?.preimage ?? null,
     failure: payout.state === 'failed' ? payout.failure : null,
+    stuck: payout.state === 'in_flight' ? payout.stuck : null,
   };
 }
 
@@ -110,7 +112,12 @@ export function payoutOf(row: PayoutRow): Payout {
     case 'held':
       return { ...identity, state: row.state };
     case 'in_flight':
-      return { ...identity, state: 'in_flight', sending: sending as Sending };
+      return {
+        ...identity,
+        state: 'in_flight',
+        sending: sending as Sending,
+        stuck: row.stuck,
+      };
     case 'succeeded':
       return {
         ...identity,

@@ -1,5 +1,5 @@
 /** Payouts, as the ledger decides them; see `payout/payout.ts` for the states. */
-import { type Msat, minMsat, msat, subMsat } from '@arbstr/shared';
+import { type Msat, minMsat, msat, subMsat, ZERO_MSAT } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
 import {
   type FailedPayout,
@@ -13,21 +13,20 @@ import {
   type SucceededPayout,
   type WaitingPayout,
 } from '../payout/payout.ts';
-import { canDebit } from './account.ts';
+import { feeLimitOf, NO_LIMITS } from '../policy/spend-policy.ts';
 import type {
+  Approve,
+  Deny,
   EndPayout,
-  JudgePayout,
   OpenPayoutCommand,
   SeePayout,
   SendPayout,
+  StickPayout,
 } from './command.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
-import type { PayoutChanged, PayoutOpened } from './outcome.ts';
+import type { ApprovalResolved, OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
+import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
-
-/** Fee limit of a payout: the larger of 1 % and 5 sats, as an agent's is without a policy of its own. */
-const FEE_LIMIT_DIVISOR = 100;
-const FEE_LIMIT_MIN_MSAT = 5_000;
 
 /** Holds what a seller is owed, if it is due: everything is checked where the hold is made. */
 export function openPayout(
@@ -38,9 +37,8 @@ export function openPayout(
   const seller = view.seller(command.seller);
   const destination = seller?.destination ?? null;
   if (seller === undefined || destination === null || seller.standing === 'denied') return notDue();
-  if (view.openPayout(seller.name) !== undefined) return notDue();
-  const failedAt = view.lastPayoutFailure(seller.name);
-  if (failedAt !== null && now < failedAt + RETRY_AFTER_MS) return notDue();
+  if (frozen(view, command.rail)) return notDue();
+  if (view.openPayout(seller.name) !== undefined || rests(view, seller, now)) return notDue();
   const left = command.dailyCap - view.paidOutSince(now - PAYOUT_DAY_MS);
   const hold = Math.min(seller.payable.balance, left);
   if (hold < seller.threshold) return notDue();
@@ -71,41 +69,65 @@ export function openPayout(
   };
 }
 
+/**
+ * After a failure the next one waits, whether the wallet has refused or the seller's server gave
+ * nothing to pay: else each round would make another. At a new destination a human is asked first.
+ */
+function rests(view: LedgerView, { name, standing }: SellerState, now: number): boolean {
+  const last = view.lastPayout(name);
+  if (standing !== 'approved' || last?.state !== 'failed') return false;
+  return now < last.endedAt + RETRY_AFTER_MS;
+}
+
 /** The operator's word on a payout that waits; it counts for its destination from then on. */
 export function judgePayout(
   view: LedgerView,
-  { payoutId, verdict, correlationId }: JudgePayout,
+  payout: Payout,
+  { kind, correlationId, reason }: Approve | Deny,
   now: number,
-): Decision<PayoutChanged> {
-  const payout = view.payout(payoutId);
-  if (payout === undefined) return no(refuse('not_found', 'no such payout'));
+): Decision<ApprovalResolved> {
   if (payout.state !== 'waiting') {
-    return no(refuse('not_waiting', `the payout is ${payout.state}`, { status: payout.state }));
+    const details = { approval_id: payout.id, status: payout.state };
+    return no(refuse('already_resolved', `the payout is ${payout.state} already`, details));
   }
   const seller = sellerOf(view, payout);
-  const standing = verdict === 'approve' ? 'approved' : 'denied';
-  const judged: Effect[] = [
-    { effect: 'put_seller', seller: { ...rowOf(seller), standing }, isNew: false, at: now },
-    audit('PAYOUT_JUDGED', payout, { standing, correlation_id: correlationId }),
-  ];
-  if (verdict === 'deny') {
-    return changed(payout.id, 'failed', [
-      ...judged,
-      ...failPayoutEffects(seller, payout, 'denied by the operator', now),
-    ]);
-  }
+  const standing = kind === 'approve' ? 'approved' : 'denied';
   const held: HeldPayout = { ...payout, state: 'held' };
-  const change: Effect = { effect: 'change_payout', from: 'waiting', payout: held };
-  return changed(payout.id, 'held', [change, ...judged]);
+  const ends: Effect[] =
+    kind === 'approve'
+      ? [{ effect: 'change_payout', from: 'waiting', payout: held }]
+      : failPayoutEffects(seller, payout, 'denied by the operator', now);
+  return {
+    outcome: {
+      approvalId: payout.id,
+      status: standing,
+      transactionId: null,
+      payoutId: payout.id,
+      agentId: null,
+      amount: payout.amount,
+      paymentState: kind === 'approve' ? 'held' : 'failed',
+    },
+    effects: [
+      { effect: 'put_seller', seller: { ...rowOf(seller), standing }, isNew: false, at: now },
+      audit('PAYOUT_JUDGED', payout, {
+        standing,
+        correlation_id: correlationId,
+        reason: reason ?? undefined,
+      }),
+      ...ends,
+    ],
+  };
 }
 
 /** Durable before the wallet is told. */
 export function sendPayout(view: LedgerView, command: SendPayout): Decision<PayoutChanged> {
   const payout = view.payout(command.payoutId);
   if (payout?.state !== 'held') return unchanged(command.payoutId, payout);
+  const refused = frozen(view, command.rail);
+  if (refused) return no(refused);
   const { walletIdentity, target } = command;
   const sending = { walletIdentity, target, seen: false };
-  const sent: InFlightPayout = { ...payout, state: 'in_flight', sending };
+  const sent: InFlightPayout = { ...payout, state: 'in_flight', sending, stuck: null };
   return changed(payout.id, 'in_flight', [
     { effect: 'change_payout', from: 'held', payout: sent },
     audit('PAYOUT_SENT', payout, {
@@ -118,46 +140,77 @@ export function sendPayout(view: LedgerView, command: SendPayout): Decision<Payo
 /** The wallet has it: from now on `absent` means that it lost its memory. */
 export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout?.state !== 'in_flight' || payout.sending.seen) return unchanged(payoutId, payout);
-  const seen: InFlightPayout = { ...payout, sending: { ...payout.sending, seen: true } };
+  if (payout?.state !== 'in_flight' || (payout.sending.seen && payout.stuck === null)) {
+    return unchanged(payoutId, payout);
+  }
+  const sending = { ...payout.sending, seen: true };
+  const seen: InFlightPayout = { ...payout, sending, stuck: null };
   return changed(payout.id, 'in_flight', [
     { effect: 'change_payout', from: 'in_flight', payout: seen },
     audit('PAYOUT_SEEN', payout, {}),
   ]);
 }
 
-/** The wallet has proven an end. A payout that has one keeps it. */
-export function endPayout(
+/** What the wallet says cannot be believed. It stays in flight, and is asked for all the same. */
+export function stickPayout(
   view: LedgerView,
-  { payoutId, outcome }: EndPayout,
-  now: number,
+  { payoutId, reason }: StickPayout,
 ): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout === undefined || (payout.state !== 'in_flight' && payout.state !== 'held')) {
-    return unchanged(payoutId, payout);
+  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged(payoutId, payout);
+  return changed(payout.id, 'in_flight', [
+    { effect: 'change_payout', from: 'in_flight', payout: { ...payout, stuck: reason } },
+    audit('PAYOUT_STUCK', payout, { reason }),
+  ]);
+}
+
+/**
+ * The wallet has proven an end; or what is held cannot be sent, and has failed. A payout that has
+ * an end keeps it: another one is a contradiction that only a human can clear up.
+ */
+export function endPayout(
+  view: LedgerView,
+  { payoutId, rail, result }: EndPayout,
+  now: number,
+): Decision<OrderEnded> {
+  const payout = view.payout(payoutId);
+  if (payout?.state === 'succeeded' || payout?.state === 'failed') {
+    const contradicted = payout.state !== result.state;
+    return ended(payout.state, ZERO_MSAT, NO_EFFECTS, { applied: false, contradicted });
+  }
+  const isSent = payout?.state === 'in_flight';
+  if (payout === undefined || !(isSent || (payout.state === 'held' && result.state === 'failed'))) {
+    return no(refuse('not_found', 'no such payout is in flight; nothing was changed'));
   }
   const seller = sellerOf(view, payout);
-  if (outcome.state === 'failed') {
-    return changed(payout.id, 'failed', failPayoutEffects(seller, payout, outcome.reason, now));
+  if (result.state === 'failed') {
+    return ended('failed', ZERO_MSAT, failPayoutEffects(seller, payout, result.reason, now));
   }
-  if (payout.state !== 'in_flight') return unchanged(payoutId, payout);
+  if (payout.state !== 'in_flight') throw new Error(`payout ${payout.id} was paid and never sent`);
   // A wallet that takes more than it was allowed costs the operator, never the seller.
-  const fee = minMsat(outcome.feeMsat, payout.maxFee);
-  const excess = subMsat(outcome.feeMsat, fee);
-  if (!canDebit(view.loss, excess)) {
-    return no(refuse('invalid_request', 'the fee would take an account out of the exact range'));
-  }
-  const { preimage } = outcome;
+  const fee = minMsat(result.feeMsat, payout.maxFee);
+  const excess = subMsat(result.feeMsat, fee);
+  const { preimage } = result;
   const done: SucceededPayout = { ...payout, state: 'succeeded', endedAt: now, fee, preimage };
-  const rail = view.railSimulated.id;
-  return changed(payout.id, 'succeeded', [
+  const fees = view.feesSimulated.id;
+  return ended('succeeded', excess, [
     { effect: 'change_payout', from: 'in_flight', payout: done },
-    ...transfer('payout', seller.held.id, rail, payout.amount, payout.id),
-    ...transfer('fee', seller.held.id, rail, fee, payout.id),
+    ...transfer('payout', seller.held.id, view.railSimulated.id, payout.amount, payout.id),
+    ...transfer('fee', seller.held.id, fees, fee, payout.id),
+    ...transfer('overcharge', view.loss.id, fees, excess, payout.id),
     ...transfer('payout_refund', seller.held.id, seller.payable.id, payout.maxFee - fee, payout.id),
-    ...transfer('loss', view.loss.id, rail, excess, payout.id),
     audit('PAYOUT_SUCCEEDED', payout, { fee, excess, preimage }),
+    ...freezeOnExcess({ what: 'payout', id: payout.id, rail }, excess, now),
   ]);
+}
+
+/** held → waiting: a human is asked again before it is sent. */
+export function holdBackEffects(payout: HeldPayout): Effect[] {
+  const waiting: WaitingPayout = { ...payout, state: 'waiting' };
+  return [
+    { effect: 'change_payout', from: 'held', payout: waiting },
+    audit('PAYOUT_WAITS', payout, {}),
+  ];
 }
 
 export function failPayoutEffects(
@@ -178,7 +231,7 @@ export function failPayoutEffects(
 }
 
 function maxFeeOf(hold: Msat, feeBound: Msat | null): Msat {
-  const limit = msat(Math.max(Math.floor(hold / FEE_LIMIT_DIVISOR), FEE_LIMIT_MIN_MSAT));
+  const limit = feeLimitOf(NO_LIMITS, hold);
   return feeBound === null ? limit : minMsat(limit, feeBound);
 }
 
@@ -188,7 +241,7 @@ function sellerOf(view: LedgerView, payout: Payout): SellerState {
   return seller;
 }
 
-const rowOf = ({ name, payable, held, destination, threshold, standing }: SellerState) => ({
+export const rowOf = ({ name, payable, held, destination, threshold, standing }: SellerState) => ({
   name,
   payableId: payable.id,
   heldId: held.id,
@@ -198,7 +251,7 @@ const rowOf = ({ name, payable, held, destination, threshold, standing }: Seller
 });
 
 const audit = (
-  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'SENT' | 'SEEN' | 'SUCCEEDED' | 'FAILED'}`,
+  action: `PAYOUT_${'OPENED' | 'JUDGED' | 'WAITS' | 'SENT' | 'SEEN' | 'STUCK' | 'SUCCEEDED' | 'FAILED'}`,
   { id }: { id: string },
   facts: Record<string, unknown>,
 ): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });
@@ -208,6 +261,13 @@ const changed = (
   status: Payout['state'],
   effects: Effect[],
 ): Decision<PayoutChanged> => ({ outcome: { payoutId, status, changed: true }, effects });
+
+const ended = (
+  state: OrderEnded['state'],
+  excess: Msat,
+  effects: readonly Effect[],
+  how = { applied: true, contradicted: false },
+): Decision<OrderEnded> => ({ outcome: { state, excess, ...how }, effects });
 
 const unchanged = (payoutId: string, payout: Payout | undefined): Decision<PayoutChanged> => ({
   outcome: { payoutId, status: payout?.state ?? null, changed: false },

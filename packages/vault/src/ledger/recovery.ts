@@ -29,10 +29,11 @@ export function waitsForRecovery(view: LedgerView, command: Command): boolean {
     case 'send_payment':
     case 'send_payout':
     case 'approve':
-    case 'judge_payout':
       return true;
-    // Its payment may have been approved and sent since the backup.
+    // Its payment may have been approved and sent since the backup. A seller's payout is denied to
+    // be booked instead, which its operator says.
     case 'deny':
+      return view.payout(command.approvalId) === undefined;
     case 'time_out_approvals':
       return true;
     // A payout that was not sent yet may have been sent since.
@@ -48,8 +49,11 @@ export function waitsForRecovery(view: LedgerView, command: Command): boolean {
     case 'heartbeat':
     case 'forget_answers':
     case 'see_payment':
+    case 'stick_payment':
     case 'end_payment':
     case 'see_payout':
+    case 'stick_payout':
+    case 'book_payout':
     case 'credit_receipt':
     case 'settle_ecash':
     case 'fail_deposit':

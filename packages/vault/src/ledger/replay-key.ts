@@ -8,8 +8,8 @@ import { LEDGER_CHAIN } from '../audit/action.ts';
 import { isRefusal, type Refusal, refuse } from '../errors.ts';
 import type { ForgetAnswers, ReplayKey } from './command.ts';
 import { type Audit, type Decision, type Effect, NO_EFFECTS, no } from './effect.ts';
-import type { AnswersForgotten } from './outcome.ts';
-import type { LedgerView } from './view.ts';
+import type { AnswersForgotten, Replayed } from './outcome.ts';
+import type { LedgerView, RememberedAnswer } from './view.ts';
 
 /** How long a key is remembered. */
 export const REPLAY_KEYS_KEPT_MS = 24 * 60 * 60 * 1000;
@@ -28,15 +28,23 @@ export function decideOnce<T extends object>(
 ): Decision<T> {
   const known = view.rememberedAnswer(replayKey.key);
   if (known !== undefined) {
-    if (known.fingerprint !== replayKey.fingerprint) return no(conflict());
-    return { outcome: { ...JSON.parse(known.answer), replayed: true } as T, effects: NO_EFFECTS };
+    return { outcome: rememberedOutcome<T>(known, replayKey), effects: NO_EFFECTS };
   }
   const { principal } = replayKey;
   const max = principal === OPERATOR ? OPERATOR_KEYS_MAX : AGENT_KEYS_MAX;
   if (view.rememberedAnswers(principal) >= max) return no(full(max));
   const decision = decideNew();
-  if (isRefusal(decision.outcome)) return decision;
+  if (isRefusal(decision.outcome) || decision.unkept) return decision;
   return { ...decision, effects: withAnswer(replayKey, decision.outcome, decision.effects) };
+}
+
+/** What is answered under a key that is known. */
+export function rememberedOutcome<T>(
+  known: RememberedAnswer,
+  { fingerprint }: ReplayKey,
+): (T & Replayed) | Refusal {
+  if (known.fingerprint !== fingerprint) return conflict();
+  return { ...(JSON.parse(known.answer) as T), replayed: true };
 }
 
 /** The answer's row, and the same in the facts of the command's last audit row. */

@@ -1,6 +1,6 @@
 /** Sellers: who is paid for what agents were charged, and where. */
-import { type Msat, minMsat, subMsat } from '@arbstr/shared';
-import { refuse } from '../errors.ts';
+import { type Msat, minMsat, msat, subMsat } from '@arbstr/shared';
+import { type Refusal, refuse } from '../errors.ts';
 import {
   type InFlightPayout,
   type OpenPayout,
@@ -9,11 +9,11 @@ import {
 } from '../payout/payout.ts';
 import type { Usage } from '../reservation/reservation.ts';
 import { canCredit } from './account.ts';
-import type { SetSeller } from './command.ts';
-import { type Decision, type Effect, no, transfer } from './effect.ts';
-import type { SellerSet } from './outcome.ts';
-import { failPayoutEffects } from './payouts.ts';
-import type { LedgerView } from './view.ts';
+import type { BookPayout, SetSeller } from './command.ts';
+import { type Decision, type Effect, no, type PutSeller, transfer } from './effect.ts';
+import type { PayoutBooked, SellerSet } from './outcome.ts';
+import { failPayoutEffects, holdBackEffects, rowOf } from './payouts.ts';
+import type { LedgerView, SellerState } from './view.ts';
 
 /** Makes a seller with its two accounts, or changes where and from when on it is paid. */
 export function setSeller(view: LedgerView, command: SetSeller, now: number): Decision<SellerSet> {
@@ -38,21 +38,7 @@ export function setSeller(view: LedgerView, command: SetSeller, now: number): De
   return {
     outcome: { name: seller.name, destination, threshold, standing },
     effects: [
-      { effect: 'put_seller', seller, isNew: known === undefined, at: now },
-      {
-        effect: 'audit',
-        chain: 0,
-        action: 'SELLER_SET',
-        facts: {
-          seller: seller.name,
-          correlation_id: command.correlationId,
-          payable_account: payableId,
-          held_account: heldId,
-          payout_destination: destination,
-          payout_threshold: threshold,
-          standing,
-        },
-      },
+      ...putSeller(seller, known === undefined, command.correlationId, now),
       ...(stale && known
         ? failPayoutEffects(known, stale, 'the destination was changed', now)
         : []),
@@ -68,6 +54,84 @@ export function unsentPayout(
   if (view.seller(name)?.destination === destination) return null;
   const open = view.openPayout(name);
   return open === undefined || open.state === 'in_flight' ? null : open;
+}
+
+/**
+ * What was paid out after the backup is unknown to a restored ledger, and a server gives another
+ * invoice each time it is asked, so no wallet would know it again. So no seller is paid anything
+ * before the operator has looked: what was approved is new, and what was about to be sent waits.
+ */
+export function restoredSellers(view: LedgerView, epoch: string, now: number): Effect[] {
+  return view.sellers().flatMap((known): Effect[] => {
+    if (known.standing !== 'approved') return [];
+    const open = view.openPayout(known.name);
+    const waits = open?.state === 'held' ? holdBackEffects(open) : [];
+    return [...putSeller({ ...rowOf(known), standing: 'new' }, false, epoch, now), ...waits];
+  });
+}
+
+/** payable → rail: the seller has this money, whatever a wallet or the operator paid it by. */
+export function bookPayout(view: LedgerView, command: BookPayout): Decision<PayoutBooked> {
+  const seller = view.seller(command.seller);
+  if (seller === undefined) return no(refuse('not_found', 'no such seller'));
+  const { amount, transactionId } = command;
+  const { payable, held } = seller;
+  if (payable.balance < amount) return no(notOwed(seller, amount));
+  if (!canCredit(view.railSimulated, amount)) {
+    return no(refuse('invalid_request', 'the rail never held so much', { param: 'amount_msat' }));
+  }
+  const left = msat(payable.balance - amount + held.balance);
+  return {
+    outcome: { seller: seller.name, amount, payable: left, transactionId },
+    effects: [
+      ...transfer('payout', payable.id, view.railSimulated.id, amount, transactionId),
+      {
+        effect: 'audit',
+        chain: 0,
+        action: 'PAYOUT_BOOKED',
+        facts: {
+          transaction_id: transactionId,
+          correlation_id: command.correlationId,
+          seller: seller.name,
+          amount,
+          reason: command.reason,
+        },
+      },
+    ],
+  };
+}
+
+const notOwed = ({ name, payable, held }: SellerState, amount: Msat): Refusal =>
+  refuse(
+    'insufficient_balance',
+    `${name} is owed ${payable.balance} msat beside the ${held.balance} that a payout holds; deny that payout to free them`,
+    { current_balance_msats: payable.balance, requested_msats: amount },
+  );
+
+/** The row, and its audit row, which is complete. */
+function putSeller(
+  seller: PutSeller['seller'],
+  isNew: boolean,
+  correlationId: string,
+  at: number,
+): Effect[] {
+  return [
+    { effect: 'put_seller', seller, isNew, at },
+    {
+      effect: 'audit',
+      chain: 0,
+      action: 'SELLER_SET',
+      facts: {
+        seller: seller.name,
+        correlation_id: correlationId,
+        payable_account: seller.payableId,
+        held_account: seller.heldId,
+        payout_destination: seller.destination,
+        payout_threshold: seller.threshold,
+        standing: seller.standing,
+      },
+    },
+  ];
 }
 
 export interface Earning {

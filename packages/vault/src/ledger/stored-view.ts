@@ -74,6 +74,7 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
     pendingDeposits: (agentNo) => sql.countPendingDeposits.get(agentNo)?.n ?? 0,
     dueDeposits: (nowMs, max) => sql.selectDueDeposits.all(nowMs, max).map(depositOf),
     seller: (name) => cache.sellers().get(name),
+    sellers: () => [...cache.sellers().values()],
     sellerCount: () => cache.sellers().size,
     payout: (id) => {
       const row = sql.selectPayout.get(id);
@@ -84,7 +85,10 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       return row && (payoutOf(row) as OpenPayout);
     },
     paidOutSince: (ms) => sql.sumPayouts.get(ms)?.msat ?? 0,
-    lastPayoutFailure: (seller) => sql.selectLastFailure.get(seller)?.at ?? null,
+    lastPayout: (seller) => {
+      const row = sql.selectLastPayout.get(seller);
+      return row && payoutOf(row);
+    },
     payment: (id) => {
       const row = sql.selectPayment.get(id);
       return row && paymentOf(row);
@@ -93,6 +97,7 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       const row = sql.selectPaymentByHash.get(paymentHash);
       return row && paymentOf(row);
     },
+    deniedPayments: (agentNo, sinceMs) => sql.countDenied.get(agentNo, sinceMs)!.n,
     approval: (id) => {
       const row = sql.selectApproval.get(id);
       return row && approvalOf(row);

@@ -105,15 +105,18 @@ export interface LedgerView {
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueDeposits(nowMs: number, max: number): Deposit[];
   seller(name: string): SellerState | undefined;
+  sellers(): SellerState[];
   sellerCount(): number;
   payout(id: string): Payout | undefined;
   openPayout(seller: string): OpenPayout | undefined;
   /** What went or is going out to all sellers, with fees, msat. */
   paidOutSince(ms: number): number;
-  lastPayoutFailure(seller: string): number | null;
+  lastPayout(seller: string): Payout | undefined;
   payment(id: string): Payment | undefined;
   /** The one payment of this hash that has not failed. */
   paymentByHash(paymentHash: string): Payment | undefined;
+  /** Denied ones of this agent that were kept since then. */
+  deniedPayments(agentNo: number, sinceMs: number): number;
   approval(id: string): Approval | undefined;
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueApprovals(nowMs: number, max: number): PendingApproval[];

@@ -18,7 +18,7 @@ import type { WithdrawRevenue } from './command.ts';
 import { type Decision, type Effect, no, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { repeats, startPayment } from './pay.ts';
-import { railFrozen } from './payment-facts.ts';
+import { frozen } from './rail.ts';
 import type { AgentState, LedgerView } from './view.ts';
 
 const TREASURY_NAME = "operator's treasury";
@@ -30,8 +30,8 @@ export function withdrawRevenue(
 ): Decision<PaymentAccepted> {
   const repeated = repeats(view, null, command);
   if (repeated) return no(repeated);
-  const rail = view.rail(command.rail);
-  if (rail?.frozenAt) return no(railFrozen(command.rail, rail.reason));
+  const refused = frozen(view, command.rail);
+  if (refused) return no(refused);
 
   const payment = paymentOf(command, now);
   const treasury = treasuryOf(view, command, now);

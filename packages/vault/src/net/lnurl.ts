@@ -13,6 +13,7 @@ import { type GuardedFetch, NetError } from './guard.ts';
 const TEXT_CHARS_MAX = 2_000;
 /** Of what the server says went wrong. */
 const REASON_CHARS_MAX = 200;
+/** LUD-16: a user and a host; lower case, because the user part is a path and hosts have no case. */
 const ADDRESS = /^([a-z0-9._+-]{1,64})@((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63})$/;
 
 export type PayDestination =

@@ -1,4 +1,4 @@
-/** What has been on its way for longer than it should. */
+/** What has been on its way for longer than it should, and what only a human can clear up. */
 import type { Database } from 'better-sqlite3';
 
 const HOUR_MS = 60 * 60 * 1_000;
@@ -26,6 +26,8 @@ export interface StuckItem {
   readonly agentNo: number;
   readonly amount: number;
   readonly since: number;
+  /** Why only a human can clear it up; null where it only takes too long. */
+  readonly reason: string | null;
 }
 
 export type StuckQueries = ReturnType<typeof createStuckQueries>;
@@ -33,7 +35,7 @@ export type StuckQueries = ReturnType<typeof createStuckQueries>;
 export function createStuckQueries(db: Database) {
   // Each by the partial index of what is open, so that a long history costs nothing.
   const items = (columns: string, open: string, oldestFirst: string) =>
-    db.prepare<[number, number], Omit<StuckItem, 'kind'>>(
+    db.prepare<[number, number], Omit<StuckItem, 'kind' | 'reason'>>(
       `SELECT id, ${columns}, amount, created_at AS since FROM ${open} AND created_at <= ?
        ORDER BY ${oldestFirst} LIMIT ?`,
     );
@@ -49,9 +51,12 @@ export function createStuckQueries(db: Database) {
     ),
     approval: items('agent_no AS agentNo', "approvals WHERE status = 'pending'", 'expires_at'),
   };
-  const payment = db.prepare<[string], Omit<StuckItem, 'kind'>>(
-    `SELECT id, agent_no AS agentNo, amount, created_at AS since FROM payments
-     WHERE id = ? AND state IN ('held', 'in_flight')`,
+  const marked = db.prepare<[number], StuckItem>(
+    `SELECT 'payment' AS kind, id, agent_no AS agentNo, amount, created_at AS since, stuck AS reason
+     FROM payments WHERE stuck IS NOT NULL
+     UNION ALL
+     SELECT 'payout', id, 0, amount, created_at, stuck FROM payouts WHERE stuck IS NOT NULL
+     LIMIT ?`,
   );
   return {
     /** On its way for too long at `nowMs`. */
@@ -59,13 +64,9 @@ export function createStuckQueries(db: Database) {
       (Object.keys(STUCK_AFTER_MS) as StuckKind[]).flatMap((kind) =>
         byKind[kind]
           .all(nowMs - STUCK_AFTER_MS[kind], ITEMS_MAX)
-          .map((item) => ({ kind, ...item })),
+          .map((item) => ({ kind, ...item, reason: null })),
       ),
-    /** Payments that only a human can clear up, however new they are. */
-    payments: (ids: Iterable<string>): StuckItem[] =>
-      [...ids].slice(0, ITEMS_MAX).flatMap((id) => {
-        const found = payment.get(id);
-        return found === undefined ? [] : [{ kind: 'payment' as const, ...found }];
-      }),
+    /** However new they are. */
+    needHuman: (): StuckItem[] => marked.all(ITEMS_MAX),
   };
 }

@@ -32,8 +32,6 @@ export interface WatchDeps {
   readonly wallet: Wallet;
   readonly outbox: OutboxQueries;
   readonly stuck: StuckQueries;
-  /** Payments that only a human can clear up, with the reason. */
-  readonly stuckPayments: ReadonlyMap<string, string>;
   readonly time: Time;
   readonly log: Logger;
   readonly probeMsMax?: number;
@@ -117,7 +115,7 @@ export class Watch {
   }
 
   #conditions(): Condition[] {
-    const { wallet, outbox, stuck, stuckPayments, time } = this.#deps;
+    const { wallet, outbox, stuck, time } = this.#deps;
     const found: Condition[] = [];
     if (this.#unreachable !== null) {
       const reason = this.#unreachable;
@@ -134,9 +132,7 @@ export class Watch {
         draft: { event: 'webhook_undelivered', agentNo: NO_AGENT, fields: { dead_letters: dead } },
       });
     }
-    const overdue = [...stuck.payments(stuckPayments.keys()), ...stuck.items(time.now())];
-    for (const item of overdue) found.push(stuckCondition(item, stuckPayments.get(item.id)));
-    return found;
+    return [...found, ...[...stuck.needHuman(), ...stuck.items(time.now())].map(stuckCondition)];
   }
 
   async #begin({ alert, subject, reason, draft }: Condition): Promise<void> {
@@ -172,9 +168,9 @@ const ID_FIELD: Readonly<Record<StuckKind, string>> = {
   approval: 'approval_id',
 };
 
-function stuckCondition({ kind, id, agentNo, amount, since }: StuckItem, why?: string): Condition {
+function stuckCondition({ kind, id, agentNo, amount, since, ...item }: StuckItem): Condition {
   const hours = STUCK_AFTER_MS[kind] / (60 * 60 * 1_000);
-  const reason = why ?? `not at its end after ${hours} h`;
+  const reason = item.reason ?? `not at its end after ${hours} h`;
   const fields = { kind, [ID_FIELD[kind]]: id, amount_msat: amount, since, reason };
   return {
     alert: 'item_stuck',

@@ -6,10 +6,11 @@ import type { Msat } from '@arbstr/shared';
 import { decodeInvoice } from '../bolt11/decode.ts';
 import type { Network } from '../bolt11/invoice.ts';
 import { type Refusal, refuse } from '../errors.ts';
+import { parsePayDestination } from '../net/lnurl.ts';
 import type { Destination, DestinationType } from './payment.ts';
 
-/** LUD-16: a user and a host; lower case, because the user part is a path and hosts have no case. */
-const LIGHTNING_ADDRESS = /^[a-z0-9._+-]{1,64}@(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}$/;
+/** Of whoever gets ecash: free text, which is stored as it came. */
+const NAME_CHARS_MAX = 200;
 
 export interface Asked {
   readonly type: DestinationType;
@@ -37,6 +38,8 @@ export function readDestination(asked: Asked): Read | Refusal {
     case 'lightning_address':
       return readAddress(asked);
     case 'cashu_token':
+      if (asked.text.length > NAME_CHARS_MAX) return nameTooLong();
+      return plain(asked, asked.text, [asked.text]);
     case 'internal':
       return plain(asked, asked.text, [asked.text]);
   }
@@ -72,12 +75,13 @@ function readInvoice({ text, amount, nowMs, networks }: Asked): Read | Refusal {
 }
 
 function readAddress(asked: Asked): Read | Refusal {
-  const address = asked.text.toLowerCase();
-  if (!LIGHTNING_ADDRESS.test(address)) {
+  const parsed = parsePayDestination(asked.text);
+  if (parsed?.kind !== 'lightning_address') {
     return refuse('invalid_request', 'this is not a Lightning address (name@host)', {
       param: 'destination',
     });
   }
+  const { address } = parsed;
   return plain(asked, address, [address, address.slice(address.indexOf('@'))]);
 }
 
@@ -89,6 +93,15 @@ function plain({ type, amount }: Asked, text: string, names: string[]): Read | R
     names: [...names, type],
   };
 }
+
+const nameTooLong = (): Refusal =>
+  refuse(
+    'invalid_request',
+    `a name for who gets the ecash has at most ${NAME_CHARS_MAX} characters`,
+    {
+      param: 'destination',
+    },
+  );
 
 const amountMissing = (why: string): Refusal =>
   refuse('invalid_request', `${why}: amount_msat is needed`, { param: 'amount_msat' });

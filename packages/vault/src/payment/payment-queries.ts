@@ -34,8 +34,11 @@ const BEFORE_ALL = '~';
 
 export function createPaymentQueries(db: Database) {
   const byId = db.prepare<[string], PaymentRow>('SELECT * FROM payments WHERE id = ?');
-  const open = db.prepare<[string, number], PaymentRow>(
-    `SELECT * FROM payments WHERE state IN ('held', 'in_flight') AND id > ? ORDER BY id LIMIT ?`,
+  const open = db.prepare<[string, number], { id: string }>(
+    `SELECT id FROM payments WHERE state IN ('held', 'in_flight') AND id > ? ORDER BY id LIMIT ?`,
+  );
+  const stuck = db.prepare<[], { id: string }>(
+    'SELECT id FROM payments WHERE stuck IS NOT NULL ORDER BY id LIMIT 1000',
   );
   const ofAgent = db.prepare<[number, string, number], PaymentRow>(
     'SELECT * FROM payments WHERE agent_no = ? AND id < ? ORDER BY id DESC LIMIT ?',
@@ -68,7 +71,10 @@ export function createPaymentQueries(db: Database) {
       return row && paymentOf(row);
     },
     /** Still to be brought to their end, ascending by id. */
-    open: (afterId: string, limit: number): Payment[] => open.all(afterId, limit).map(paymentOf),
+    openIds: (afterId: string, limit: number): string[] =>
+      open.all(afterId, limit).map(({ id }) => id),
+    /** That only a human can clear up; the first 1,000. */
+    stuckIds: (): string[] => stuck.all().map(({ id }) => id),
     /** Newest first. */
     ofAgent: (agentNo: number, beforeId: string | null, limit: number): Payment[] =>
       ofAgent.all(agentNo, beforeId ?? BEFORE_ALL, limit).map(paymentOf),

@@ -78,6 +78,8 @@ export interface InFlightPayment extends Identity, Sending {
   readonly state: 'in_flight';
   readonly walletIdentity: string;
   readonly sentAt: number;
+  /** Why only a human can clear it up; null where nobody has to. */
+  readonly stuck: string | null;
 }
 export interface SucceededPayment extends Identity, Sending {
   readonly state: 'succeeded';

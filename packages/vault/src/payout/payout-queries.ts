@@ -60,14 +60,46 @@ export function createPayoutQueries(db: BetterSQLite3Database) {
         .all()
         .map(({ name }) => name),
 
-    /** What the runner has to bring to its end: one per seller at most. */
-    open: (): PayoutRecord[] =>
+    /** What waits for the operator, newest first: of each seller one at most. */
+    waiting: (beforeId: string, limit: number): PayoutRecord[] =>
       db
         .select()
         .from(payouts)
         // Literal, as in the index: bound values would read every payout there ever was.
-        .where(sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`)
+        .where(
+          and(
+            sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`,
+            eq(payouts.state, 'waiting'),
+            lt(payouts.id, beforeId),
+          ),
+        )
+        .orderBy(desc(payouts.id))
+        .limit(limit)
+        .all(),
+
+    /** What the runner has to bring to its end, ascending by id; of each seller one at most. */
+    openIds: (afterId: string, limit: number): string[] =>
+      db
+        .select({ id: payouts.id, state: payouts.state })
+        .from(payouts)
+        // Literal, as in the index: bound values would read every payout there ever was.
+        .where(
+          and(sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`, gt(payouts.id, afterId)),
+        )
+        .orderBy(payouts.id)
         .all()
-        .filter(({ state }) => state !== 'waiting'),
+        .filter(({ state }) => state !== 'waiting')
+        .slice(0, limit)
+        .map(({ id }) => id),
+
+    /** That only a human can clear up; of each seller one at most. */
+    stuckIds: (): string[] =>
+      db
+        .select({ id: payouts.id })
+        .from(payouts)
+        .where(isNotNull(payouts.stuck))
+        .orderBy(payouts.id)
+        .all()
+        .map(({ id }) => id),
   };
 }

@@ -5,6 +5,8 @@
  *      its destination is new ───────┘            └─▶ failed (denied)    └─▶ failed, proven
  *      its destination was approved ──▶ held ─▶ …
  *
+ * Back from held to waiting leads a restore from a backup alone: it may have been sent since.
+ *
  * The money is held from the first row until the end. in_flight: a wallet may have it; it stays so,
  * however long, until the wallet proves an end, and nothing else is paid to that seller. succeeded
  * and failed are final. A payout that is not sent yet fails when its destination changes.
@@ -52,6 +54,8 @@ export interface HeldPayout extends Identity {
 export interface InFlightPayout extends Identity {
   readonly state: 'in_flight';
   readonly sending: Sending;
+  /** Why only a human can clear it up; null where nobody has to. */
+  readonly stuck: string | null;
 }
 export interface SucceededPayout extends Identity {
   readonly state: 'succeeded';

@@ -8,7 +8,11 @@ export type TargetAnswer =
   | { readonly ok: false; readonly reason: string };
 
 /** May ask the destination's own server; is asked once per payout, and the answer is kept. */
-export type TargetOf = (destination: string, amount: Msat) => Promise<TargetAnswer>;
+export type TargetOf = (
+  destination: string,
+  amount: Msat,
+  signal: AbortSignal,
+) => Promise<TargetAnswer>;
 
 /** For a wallet that finds the way to a destination by itself. */
 export const directTarget: TargetOf = async (address) => ({

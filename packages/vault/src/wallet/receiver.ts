@@ -2,6 +2,7 @@
  * What the vault needs to be paid: the other half of the wallet port. Money that arrived is told as
  * receipts with a growing index, so that after any crash the vault asks on from the last one that it
  * has credited. An index may have gaps, and a receipt may be told twice.
+ * A method that throws, or has not answered when the signal aborts, has said nothing.
  */
 import type { Msat } from '@arbstr/shared';
 import type { EcashToken } from './ecash.ts';
@@ -37,9 +38,9 @@ export interface Receiver {
   readonly rail: Rail;
   /** The only mint whose ecash is taken; null where none is. */
   readonly mintUrl: string | null;
-  createInvoice(order: InvoiceOrder): Promise<NewPaymentRequest>;
+  createInvoice(order: InvoiceOrder, signal: AbortSignal): Promise<NewPaymentRequest>;
   /** Ascending by index. */
-  receiptsAfter(index: number, max: number): Promise<Receipt[]>;
+  receiptsAfter(index: number, max: number, signal: AbortSignal): Promise<Receipt[]>;
   /** Takes the ecash. The same reference gets the same answer, however often it asks. */
-  redeem(reference: string, token: EcashToken): Promise<RedeemOutcome>;
+  redeem(reference: string, token: EcashToken, signal: AbortSignal): Promise<RedeemOutcome>;
 }

@@ -39,7 +39,10 @@ async function receiveStray(vault: TestVault): Promise<void> {
   const amountMsat = msat(1);
   const createdAtMs = vault.clock.ms;
   const stray = { amountMsat, description: 'stray', createdAtMs, expirySecs: 60 };
-  const { invoice, paymentHash } = await vault.receiver.createInvoice(stray);
+  const { invoice, paymentHash } = await vault.receiver.createInvoice(
+    stray,
+    AbortSignal.timeout(10_000),
+  );
   const expiresAtMs = createdAtMs + 60_000;
   const target = { type: 'lightning_invoice', invoice, paymentHash, expiresAtMs } as const;
   const order = { reference: 'stray', target, amountMsat, maxFeeMsat: msat(0) };
@@ -94,21 +97,27 @@ async function makePayouts(vault: TestVault, agent: TestAgent): Promise<void> {
     await earn(name);
   }
   await vault.payoutRunner.tick();
-  await asOperator(vault, 'POST', `/operator/payouts/${await open('paid')}/approve`);
+  await asOperator(vault, 'POST', `/operator/approvals/${await open('paid')}/approve`);
   await vault.payoutRunner.tick();
   await vault.payoutRunner.tick();
-  await asOperator(vault, 'POST', `/operator/payouts/${await open('denied')}/deny`);
+  await asOperator(vault, 'POST', `/operator/approvals/${await open('denied')}/deny`);
   await sell('moved', 'elsewhere@example.com');
   const payoutId = await open('sent');
   await vault.engine.execute({
-    kind: 'judge_payout',
+    kind: 'approve',
     correlationId: 'corr-judge',
     replayKey: undefined,
-    payoutId,
-    verdict: 'approve',
+    approvalId: payoutId,
+    reason: null,
   });
   const target = { type: 'lightning_address', address: 'sent@example.com' } as const;
-  await vault.engine.execute({ kind: 'send_payout', payoutId, walletIdentity: 'w', target });
+  await vault.engine.execute({
+    kind: 'send_payout',
+    rail: 'simulated',
+    payoutId,
+    walletIdentity: 'w',
+    target,
+  });
   await vault.engine.execute({ kind: 'see_payout', payoutId });
   await earn('paid');
 }

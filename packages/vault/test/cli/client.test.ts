@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createOperatorClient, REQUEST_MAX_MS } from '../../src/cli/client.ts';
-import { PAYMENT_TIMING } from '../../src/payment/runner.ts';
+import { RUNNER_TIMING } from '../../src/worker/runner.ts';
 
 let answer: (request: IncomingMessage, response: ServerResponse) => void;
 const server = createServer((request, response) => answer(request, response));
@@ -33,7 +33,7 @@ async function refusal(call: Promise<unknown>): Promise<string> {
 }
 
 test('waits longer than the vault does for a payment', () => {
-  expect(REQUEST_MAX_MS).toBeGreaterThan(PAYMENT_TIMING.answerMs);
+  expect(REQUEST_MAX_MS).toBeGreaterThan(RUNNER_TIMING.answerMs);
 });
 
 describe.each([

@@ -245,6 +245,12 @@ test('the operator sees what waits, and approves or denies it', async () => {
   expect(vault(['approvals', 'approve', first], at).status).toBe(1);
   expect(vault(['approvals', 'approve'], at).status).toBe(2);
   expect(vault(['payouts'], at)).toMatchObject({ status: 0, stdout: 'no payouts yet\n' });
+  const book = (...more: string[]) => vault(['payouts', 'book', 'alpha', '1000', ...more], at);
+  expect(book('--reason', 'by hand')).toMatchObject({
+    status: 1,
+    stderr: expect.stringContaining('not_found: no such seller'),
+  });
+  expect(book().status).toBe(2);
 });
 
 test('an unknown command shows how to use it', () => {

@@ -47,9 +47,9 @@ test('payouts in a state', () => {
   expect(plan).toContain('payouts_by_state (state=?)');
 });
 
-test('when a payout last failed', () => {
-  const plan = planOf(() => prepareStatements(db).selectLastFailure.get('s'));
-  expect(plan).toContain('payouts_failed (seller=?)');
+test('what became of the last payout of a seller', () => {
+  const plan = planOf(() => prepareStatements(db).selectLastPayout.get('s'));
+  expect(plan).toContain('payouts_by_seller (seller=?)');
 });
 
 test('the open holds of a core', () => {

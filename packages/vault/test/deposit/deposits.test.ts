@@ -1,12 +1,23 @@
 /** Money in: credited with what came, once, whatever crashes or is told twice. */
 import { hash } from 'node:crypto';
 import { msat } from '@arbstr/shared';
+import { drizzle } from 'drizzle-orm/better-sqlite3';
+import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeInvoice } from '../../src/bolt11/decode.ts';
 import { encodeInvoice } from '../../src/bolt11/encode.ts';
 import { NETWORKS } from '../../src/bolt11/invoice.ts';
+import { openReader } from '../../src/db/open.ts';
 import { PENDING_DEPOSITS_MAX } from '../../src/deposit/deposit.ts';
+import { createDepositQueries } from '../../src/deposit/deposit-queries.ts';
+import { DepositWatcher } from '../../src/deposit/watcher.ts';
 import { decodeToken, type EcashToken } from '../../src/wallet/ecash.ts';
+import type {
+  NewPaymentRequest,
+  Receipt,
+  Receiver,
+  RedeemOutcome,
+} from '../../src/wallet/receiver.ts';
 import type { PayOrder } from '../../src/wallet/wallet.ts';
 import {
   type Answer,
@@ -52,6 +63,20 @@ async function pending(amount = 5_000) {
   const { status, body } = await deposit({ amount_msat: amount });
   expect(status).toBe(200);
   return body;
+}
+
+/** What the wallet makes from now on. @param meanwhile happens before the wallet has answered */
+function spyOnInvoices(meanwhile: () => Promise<unknown> = async () => {}): NewPaymentRequest[] {
+  const { receiver } = vault;
+  const made: NewPaymentRequest[] = [];
+  const create = receiver.createInvoice.bind(receiver);
+  receiver.createInvoice = async (order, signal) => {
+    const request = await create(order, signal);
+    made.push(request);
+    await meanwhile();
+    return request;
+  };
+  return made;
 }
 
 /** As the payments machine orders it. */
@@ -190,12 +215,13 @@ describe('by invoice', () => {
   });
 
   test('money that no deposit asked for is credited to nobody and blocks nothing', async () => {
-    const stray = await vault.receiver.createInvoice({
+    const order = {
       amountMsat: msat(1),
       description: 'nobody',
       createdAtMs: vault.clock.ms,
       expirySecs: 60,
-    });
+    };
+    const stray = await vault.receiver.createInvoice(order, AbortSignal.timeout(10_000));
     await walletPays(orderOf(stray.invoice, stray.paymentHash, 1));
     const { deposit_id } = await pending();
     await pay(deposit_id);
@@ -229,6 +255,47 @@ describe('by invoice', () => {
     expect(answers.every(({ status }) => status === 200)).toBe(true);
     vault.clock.advance(10_000);
     expect(refused(await deposit({ amount_msat: 1 }))).toEqual([409, 'too_many_deposits']);
+  });
+
+  test('no invoice is made where the ledger would refuse it or has answered before', async () => {
+    const made = spyOnInvoices();
+    const key = { 'idempotency-key': 'deposit-1' };
+    const first = await deposit({ amount_msat: 5_000 }, agent, key);
+    expect(made).toHaveLength(1);
+    expect((await deposit({ amount_msat: 5_000 }, agent, key)).body).toEqual(first.body);
+    expect(refused(await deposit({ amount_msat: 6_000 }, agent, key))).toEqual([
+      409,
+      'idempotency_conflict',
+    ]);
+    expect(made).toHaveLength(1);
+    for (let n = 1; n < PENDING_DEPOSITS_MAX; n++) await pending(1);
+    vault.clock.advance(10_000);
+    expect(refused(await deposit({ amount_msat: 1 }))).toEqual([409, 'too_many_deposits']);
+    expect(made).toHaveLength(PENDING_DEPOSITS_MAX);
+    await asOperator(vault, 'DELETE', `/agents/${agent.id}`);
+    const url = `/agents/${agent.id}/deposits`;
+    const late = await asOperator(vault, 'POST', url, { amount_msat: 1 });
+    expect(refused(late)).toEqual([403, 'agent_disabled']);
+    expect(made).toHaveLength(PENDING_DEPOSITS_MAX);
+  });
+
+  test('an invoice that the ledger refuses after all is shown to nobody, so that nobody can pay it', async () => {
+    const made = spyOnInvoices(() => asOperator(vault, 'DELETE', `/agents/${agent.id}`));
+    const answer = await deposit({ amount_msat: 5_000 });
+    expect(refused(answer)).toEqual([403, 'agent_disabled']);
+    expect(made).toHaveLength(1);
+    const said = JSON.stringify([answer.body, answer.headers]);
+    for (const secret of [made[0]!.invoice, made[0]!.paymentHash])
+      expect(said).not.toContain(secret);
+  });
+
+  test('a wallet that gives no invoice is said so, and nothing waits', async () => {
+    vault.receiver.createInvoice = async () => {
+      throw new Error('node down');
+    };
+    expect(refused(await deposit({ amount_msat: 5_000 }))).toEqual([503, 'wallet_unavailable']);
+    const { deposits } = (await asAgent(vault, agent.token, '/agents/me/deposits')).body;
+    expect(deposits).toEqual([]);
   });
 
   test('lists are newest first and paged; another agent sees none of it', async () => {
@@ -323,6 +390,105 @@ describe('by an invoice that the vault itself pays', () => {
   });
 });
 
+/** The intent alone, as a crash leaves it. */
+async function openEcash(token: EcashToken) {
+  const { text, amountMsat, key } = token;
+  const opened = await vault.engine.execute({
+    kind: 'open_deposit',
+    correlationId: 'corr',
+    replayKey: undefined,
+    depositId: vault.newId('deposit'),
+    agentId: agent.id,
+    rail: 'simulated',
+    amount: amountMsat,
+    source: { type: 'cashu_token', token: text, tokenHash: hash('sha256', text), tokenKey: key },
+  });
+  if (!('depositId' in opened)) throw new Error(opened.message);
+  return opened;
+}
+
+describe('a mint or wallet that hangs, fails or tells of nothing holds up nobody else', () => {
+  /** Says of each deposit what it is told, ignores every signal, and has these receipts. */
+  class ToldReceiver implements Receiver {
+    readonly rail = 'simulated';
+    readonly mintUrl = 'https://mint.simulated.invalid';
+    readonly tells = new Map<string, () => Promise<RedeemOutcome>>();
+    receipts: Receipt[] = [];
+    async createInvoice(): Promise<never> {
+      throw new Error('not asked here');
+    }
+    async receiptsAfter(index: number) {
+      return this.receipts.filter((receipt) => receipt.index > index);
+    }
+    redeem(reference: string) {
+      return this.tells.get(reference)!();
+    }
+  }
+
+  function watch(receiver: Receiver): DepositWatcher {
+    return new DepositWatcher({
+      engine: vault.engine,
+      receiver,
+      deposits: createDepositQueries(drizzle(openReader(vault.path))),
+      time: vault.clock,
+      log: pino({ level: 'silent' }),
+      timing: { answerMs: 50, callMs: 50 },
+    });
+  }
+
+  test('of ecash: each is its own task, and is asked about again', async () => {
+    const receiver = new ToldReceiver();
+    const ids: string[] = [];
+    const answers: (() => Promise<RedeemOutcome>)[] = [
+      () => new Promise(() => {}),
+      () => Promise.reject(new Error('mint down')),
+      async () => ({ state: 'redeemed', receivedMsat: msat(0) }),
+      async () => ({ state: 'redeemed', receivedMsat: msat(4_000) }),
+    ];
+    for (const [nth, tell] of answers.entries()) {
+      const { depositId } = await openEcash(await ecash(4_000, `pay ${nth}`));
+      receiver.tells.set(depositId, tell);
+      ids.push(depositId);
+    }
+    const states = async () =>
+      Promise.all(ids.map(async (id) => (await find(id)).body.status as string));
+    const watcher = watch(receiver);
+    await watcher.tick();
+    expect(await states()).toEqual(['pending', 'pending', 'failed', 'settled']);
+    for (const id of ids) receiver.tells.set(id, answers.at(-1)!);
+    vault.clock.advance(2_000);
+    await watcher.tick();
+    expect(await states()).toEqual(['settled', 'settled', 'failed', 'settled']);
+    expect(await available()).toBe(12_000);
+    await watcher.stop();
+  });
+
+  test('of invoices: a receipt of nothing credits nothing and is passed by', async () => {
+    const [none, paid] = [await pending(), await pending()];
+    const receiver = new ToldReceiver();
+    receiver.receipts = [
+      { index: 1, paymentHash: none.payment_hash, receivedMsat: msat(0) },
+      { index: 2, paymentHash: paid.payment_hash, receivedMsat: msat(5_000) },
+    ];
+    await watch(receiver).tick();
+    expect(await available()).toBe(5_000);
+    expect((await find(none.deposit_id)).body.status).toBe('pending');
+  });
+
+  test('of invoices: a wallet that does not tell of receipts holds up neither ecash nor a stop', async () => {
+    const receiver = new ToldReceiver();
+    const { depositId } = await openEcash(await ecash(4_000));
+    receiver.tells.set(depositId, async () => ({ state: 'redeemed', receivedMsat: msat(4_000) }));
+    receiver.receiptsAfter = () => new Promise(() => {});
+    const watcher = watch(receiver);
+    await watcher.tick();
+    expect(await available()).toBe(4_000);
+    const round = watcher.tick();
+    await watcher.stop();
+    await round;
+  });
+});
+
 describe('by ecash', () => {
   test('a token of our mint is credited', async () => {
     const token = await ecash(9_000);
@@ -394,23 +560,9 @@ describe('by ecash', () => {
     'T51: a crash after the intent loses nothing (mint had answered: %s)',
     async (redeemed) => {
       const token = await ecash(9_000);
-      const opened = await vault.engine.execute({
-        kind: 'open_deposit',
-        correlationId: 'corr',
-        replayKey: undefined,
-        depositId: 'dep_01JABCDEFGHJKMNPQRSTVWXYZ0',
-        agentId: agent.id,
-        rail: 'simulated',
-        amount: token.amountMsat,
-        source: {
-          type: 'cashu_token',
-          token: token.text,
-          tokenHash: hash('sha256', token.text),
-          tokenKey: token.key,
-        },
-      });
-      if (!('depositId' in opened)) throw new Error(opened.message);
-      if (redeemed) await vault.receiver.redeem(opened.depositId, token);
+      const opened = await openEcash(token);
+      if (redeemed)
+        await vault.receiver.redeem(opened.depositId, token, AbortSignal.timeout(10_000));
       vault = await vault.restart();
       expect((await find(opened.depositId)).body.status).toBe('pending');
       await vault.depositWatcher.tick();

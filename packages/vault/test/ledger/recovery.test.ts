@@ -72,7 +72,7 @@ describe('a payment that waited for a human, and may have been approved and sent
   });
 });
 
-describe('a payout that waited to be sent, and may have been sent since', () => {
+describe('a payout that was about to be sent, and may have been sent since', () => {
   beforeEach(async () => {
     await setSeller('sold', 'sold@example.com');
     const bill = { provider: 'sold', provider_cost_msats: 4_000 };
@@ -83,10 +83,9 @@ describe('a payout that waited to be sent, and may have been sent since', () => 
       seller: 'sold',
       dailyCap: msat(1_000_000),
       feeBound: msat(0),
+      rail: 'simulated',
     } as const;
     expect(isRefusal(await vault.engine.execute(openPayout))).toBe(false);
-    const judge = { correlationId: 'c', replayKey: undefined, verdict: 'approve' } as const;
-    await vault.engine.execute({ kind: 'judge_payout', payoutId: 'payout', ...judge });
     await restored();
   });
 
@@ -95,17 +94,17 @@ describe('a payout that waited to be sent, and may have been sent since', () => 
   test('is not failed by another destination of its seller', async () => {
     const refused = await setSeller('sold', 'elsewhere@example.com');
     expect([refused.status, refused.body.error.code]).toEqual([503, 'recovering']);
-    expect((await payout()).status).toBe('held');
+    expect((await payout()).status).toBe('waiting');
     await finish();
     expect((await setSeller('sold', 'elsewhere@example.com')).status).toBe(200);
     expect((await payout()).status).toBe('failed');
   });
 
-  test('is not failed because its destination does not answer', async () => {
-    const failed = { state: 'failed', reason: 'no LNURL there' } as const;
-    const end = { kind: 'end_payout', payoutId: 'payout', outcome: failed } as const;
-    expect(await vault.engine.execute(end)).toMatchObject({ refused: 'recovering' });
-    expect((await payout()).status).toBe('held');
+  test('is denied by who knows better, and then goes elsewhere', async () => {
+    const denied = await asOperator(vault, 'POST', '/operator/approvals/payout/deny');
+    expect(denied.status).toBe(200);
+    expect((await payout()).status).toBe('failed');
+    expect((await setSeller('sold', 'elsewhere@example.com')).status).toBe(200);
   });
 
   test('hinders no other seller, whose late bills are still to come', async () => {

@@ -71,7 +71,6 @@ test('a wallet that hangs counts as one that does not answer', async () => {
     wallet: Object.assign(Object.create(vault.wallet), { identity: () => new Promise(() => {}) }),
     outbox: createOutboxQueries(reader),
     stuck: createStuckQueries(reader),
-    stuckPayments: new Map(),
     time: vault.clock,
     log: pino({ level: 'silent' }),
     probeMsMax: 5,

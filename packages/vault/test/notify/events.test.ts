@@ -252,7 +252,7 @@ test('payouts: asked for, settled, failed; they belong to no agent and are numbe
   await earn();
   await vault.payoutRunner.tick();
   const { payouts } = (await asOperator(vault, 'GET', '/operator/payouts')).body;
-  await asOperator(vault, 'POST', `/operator/payouts/${payouts[0].payout_id}/approve`);
+  await asOperator(vault, 'POST', `/operator/approvals/${payouts[0].payout_id}/approve`);
   await vault.payoutRunner.tick();
   wallet.misbehave({ match: '', fault: 'fail' });
   await earn();

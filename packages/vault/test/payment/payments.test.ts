@@ -1,8 +1,10 @@
 /** Money out: what is held, what is charged, and what a lying, silent or forgetful wallet can do. */
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DENIALS_KEPT_MAX, DENIALS_WINDOW_MS } from '../../src/ledger/pay.ts';
 import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
+  type Answer,
   asAgent,
   asOperator,
   balanceOf,
@@ -35,13 +37,16 @@ async function scripted(...rules: object[]): Promise<void> {
   script.misbehave(...rules);
   const hangs = JSON.stringify(rules).includes('hang');
   patience = { ...(hangs ? IMPATIENT : PATIENT) };
-  vault = await openVault({ walletScript: script.path, paymentTiming: patience });
+  vault = await openVault({ walletScript: script.path, timing: patience });
 }
 const paymentOf = async (agent: { token: string }, id: string) =>
   (await asAgent(vault, agent.token, `/agents/me/payments/${id}`)).body;
 
 const railState = async () =>
   (await call(vault, { method: 'GET', url: '/health' })).body.rails.simulated;
+
+const stuckPayments = async () =>
+  (await asOperator(vault, 'GET', '/operator/dashboard')).body.stuck_payments;
 
 /** Lets time pass, after what runs has been given up, until the runner asks the wallet again. */
 async function askAgain(): Promise<void> {
@@ -163,10 +168,19 @@ describe('a payment', () => {
     for (const amount_msat of [0, -1, 1.5, '1e3', 1e21, null]) {
       expect((await pay(vault, agent, { amount_msat })).status).toBe(400);
     }
-    for (const destination of ['', 'ann', 'ann@', 'ann@127.0.0.1', 'a b@c.example']) {
+    for (const destination of [
+      '',
+      'ann',
+      'ann@',
+      'ann@127.0.0.1',
+      'a b@c.example',
+      'ann@-a.example',
+    ]) {
       expect((await pay(vault, agent, { destination })).status).toBe(400);
     }
     expect((await payInvoice(vault, agent, 'lnbc1nonsense')).status).toBe(400);
+    const long = { destination_type: 'cashu_token', destination: 'x'.repeat(201) };
+    expect((await pay(vault, agent, long)).status).toBe(400);
   });
 });
 
@@ -195,6 +209,43 @@ describe('the spend policy', () => {
       'destination_not_allowed',
     );
     expect(await denied({}, { amount_msat: 1_001 }, 1_000)).toBe('insufficient_balance');
+  });
+
+  test('keeps a bounded number of denials of an agent in a day, and answers the others all the same', async () => {
+    vault = await openVault({ agentRateLimitRps: 10_000 });
+    const agent = await fundedAgent(vault, { policy: null });
+    const sizes = () =>
+      ['payments', 'audit', 'idempotency_keys', 'pragma_page_count'].map((table) =>
+        table.startsWith('pragma')
+          ? vault.writer.pragma('page_count', { simple: true })
+          : vault.writer.prepare(`SELECT count(*) FROM ${table}`).pluck().get(),
+      );
+    const asked = (from: number, to: number) =>
+      Promise.all(
+        Array.from({ length: to - from }, (_, nth) =>
+          pay(vault, agent, {}, { 'idempotency-key': `denied-${from + nth}` }),
+        ),
+      );
+    const [kept] = await asked(0, DENIALS_KEPT_MAX);
+    const before = sizes();
+    const [unkept] = await asked(DENIALS_KEPT_MAX, DENIALS_KEPT_MAX + 50);
+    expect(sizes()).toEqual(before);
+    expect(Object.keys(unkept!.body)).toEqual(Object.keys(kept!.body));
+    expect(unkept!.body).toMatchObject({
+      policy_decision: 'DENY',
+      status: 'FAILED',
+      reason: 'no_policy_configured',
+    });
+    const url = (answer: Answer) => `/agents/me/payments/${answer.body.transaction_id}`;
+    expect((await asAgent(vault, agent.token, url(kept!))).status).toBe(200);
+    expect((await asAgent(vault, agent.token, url(unkept!))).status).toBe(404);
+    // Another agent has a measure of its own, and the next day is a new one.
+    const other = await fundedAgent(vault, { policy: null });
+    const first = await pay(vault, other);
+    expect((await asAgent(vault, other.token, url(first))).status).toBe(200);
+    vault.clock.advance(DENIALS_WINDOW_MS);
+    const next = await pay(vault, agent);
+    expect((await asAgent(vault, agent.token, url(next))).status).toBe(200);
   });
 
   test('lets an address, its host or a kind of destination be allowed', async () => {
@@ -269,6 +320,34 @@ describe('a wallet that', () => {
     },
   );
 
+  test('T65: never had it is not told again in recovery mode, nor on a frozen rail; it is asked', async () => {
+    await scripted({ match: 'ann', fault: 'error' });
+    const agent = await fundedAgent(vault);
+    const { body } = await pay(vault, agent);
+    vault = await vault.restore();
+    script.misbehave();
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
+    await asOperator(vault, 'POST', '/operator/recovery/finish');
+    script.misbehave({ match: 'bob', fault: 'overcharge' });
+    await pay(vault, agent, { destination: 'bob@pay.example' });
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('SETTLED');
+  });
+
+  test('T65: had it at the time of the backup is believed in recovery mode and on a frozen rail', async () => {
+    await scripted({ match: 'ann', fault: 'pay_then_error' });
+    const agent = await fundedAgent(vault);
+    const { body } = await pay(vault, agent);
+    vault = await vault.restore();
+    script.misbehave();
+    await askAgain();
+    expect((await paymentOf(agent, body.transaction_id)).status).toBe('SETTLED');
+  });
+
   test('T19: is at it for months: it is still asked, across restarts', async () => {
     await scripted({ match: '', fault: 'pending' });
     const agent = await fundedAgent(vault);
@@ -292,8 +371,15 @@ describe('a wallet that', () => {
     await askAgain();
     script.misbehave({ match: '', fault: 'forget' });
     await askAgain();
-    expect(vault.runner.stuck.get(body.transaction_id)).toMatch(/no record/);
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
     expect(await railState()).toMatchObject({ status: 'degraded' });
+    // From its row, before anybody asks the wallet again.
+    vault = await vault.restart();
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
+    expect(await railState()).toMatchObject({
+      status: 'degraded',
+      reason: expect.stringContaining('1 payments'),
+    });
     expect((await balanceOf(vault, agent)).held).toBeGreaterThanOrEqual(1_000);
     expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
   });
@@ -307,7 +393,7 @@ describe('a wallet that', () => {
     script.misbehave();
     vault = await vault.restart();
     await askAgain();
-    expect(vault.runner.stuck.get(body.transaction_id)).toMatch(/another wallet/);
+    expect(await stuckPayments()).toEqual([body.transaction_id]);
     expect((await paymentOf(agent, body.transaction_id)).status).toBe('PENDING');
   });
 

@@ -1,4 +1,6 @@
 /** Sellers are paid what they are owed: once, after the operator's word, within the cap. */
+
+import { hash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { msat } from '@arbstr/shared';
@@ -8,14 +10,18 @@ import { pino } from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { openReader } from '../../src/db/open.ts';
 import { RETRY_AFTER_MS } from '../../src/payout/payout.ts';
+import { payoutOrders } from '../../src/payout/payout-orders.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
-import { PayoutRunner } from '../../src/payout/runner.ts';
+import { directTarget, type TargetOf } from '../../src/payout/target.ts';
 import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
+import { Runner } from '../../src/worker/runner.ts';
+import { pay, walletScript } from '../support/pay.ts';
 import {
   type Answer,
   asAgent,
   asOperator,
   books,
+  call,
   closeVaults,
   fundedAgent,
   held,
@@ -47,7 +53,7 @@ const seller = async (name = 'alpha') =>
 const payouts = async (query = ''): Promise<Answer['body'][]> =>
   (await asOperator(vault, 'GET', `/operator/payouts${query}`)).body.payouts;
 const judge = (id: string, verdict: 'approve' | 'deny') =>
-  asOperator(vault, 'POST', `/operator/payouts/${id}/${verdict}`);
+  asOperator(vault, 'POST', `/operator/approvals/${id}/${verdict}`);
 const refused = ({ status, body }: Answer) => [status, body.error?.code];
 const rail = () => books(vault.path).accounts['rail:simulated'];
 
@@ -214,6 +220,65 @@ describe('a payout', () => {
     expect(await seller()).toMatchObject({ payable_msat: 0, held_msat: 0 });
   });
 
+  test('waits among the approvals, in their shape, and is judged there: what is seen is what runs', async () => {
+    await start();
+    const poor = await fundedAgent(vault, {
+      policy: { max_transaction_msat: 1, approval_timeout_ms: 60_000 },
+    });
+    const asked = [(await pay(vault, poor)).body.approval_id];
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(1_000);
+    vault.clock.advance(1_000);
+    await vault.payoutRunner.tick();
+    asked.unshift((await payouts())[0].payout_id);
+    vault.clock.advance(1_000);
+    asked.unshift((await pay(vault, poor)).body.approval_id);
+    const list = async (query = '') =>
+      (await asOperator(vault, 'GET', `/operator/approvals${query}`)).body;
+    const { approvals } = await list();
+    expect(approvals.map(({ id }: { id: string }) => id)).toEqual(asked);
+    expect(approvals[1]).toEqual({
+      id: asked[1],
+      agent_id: null,
+      provider: 'alpha',
+      type: 'payout',
+      transaction_id: null,
+      amount_msat: 1_000,
+      max_fee_msat: 0,
+      destination_type: 'lightning_address',
+      destination: ADDRESS,
+      model: null,
+      rule: 'new_destination',
+      status: 'pending',
+      reason: null,
+      expires_at: null,
+      resolved_at: null,
+      created_at: expect.any(Number),
+    });
+    expect(Object.keys(approvals[0])).toEqual(Object.keys(approvals[1]));
+    const [one, two] = [await list('?limit=1'), await list('?limit=2')];
+    const rest = (await list(`?limit=2&cursor=${one.next_cursor}`)).approvals;
+    expect([...one.approvals, ...rest]).toEqual(approvals);
+    expect((await list(`?cursor=${two.next_cursor}`)).approvals).toEqual([approvals[2]]);
+    expect((await list(`?agent_id=${poor.id}`)).approvals).toHaveLength(2);
+    expect((await list('?status=denied')).approvals).toEqual([]);
+
+    // Later earnings are no part of what was seen.
+    await charge(9_000);
+    const approved = await judge(asked[1], 'approve');
+    expect(approved.body).toEqual({
+      approval_id: asked[1],
+      status: 'approved',
+      transaction_id: null,
+      agent_id: null,
+      amount_msat: 1_000,
+      payment_status: 'SETTLED',
+    });
+    const [paid] = await payouts('?status=succeeded');
+    expect(paid).toMatchObject({ payout_destination: ADDRESS, amount_msat: 1_000 });
+    expect((await list()).approvals).toHaveLength(2);
+  });
+
   test('T12: is judged once, whoever presses at the same moment', async () => {
     await start();
     await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
@@ -224,7 +289,7 @@ describe('a payout', () => {
       Array.from({ length: 10 }, (_, n) => judge(payout_id, n % 2 ? 'approve' : 'deny')),
     );
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
-    expect(refused(answers.at(-1)!)).toEqual([409, 'not_waiting']);
+    expect(refused(answers.at(-1)!)).toEqual([409, 'already_resolved']);
   });
 
   test('that is denied gives the money back, and none follows until the destination changes', async () => {
@@ -252,7 +317,7 @@ describe('a payout', () => {
     await vault.payoutRunner.tick();
     const [{ payout_id }] = await payouts();
     await sell({ payout_destination: 'thief@pay.example', payout_threshold_msat: 1_000 });
-    expect(refused(await judge(payout_id, 'approve'))).toEqual([409, 'not_waiting']);
+    expect(refused(await judge(payout_id, 'approve'))).toEqual([409, 'already_resolved']);
     await vault.payoutRunner.tick();
     await vault.payoutRunner.tick();
     const [next, old] = await payouts();
@@ -290,6 +355,80 @@ describe('a payout', () => {
   });
 });
 
+describe('T65: after a restore', () => {
+  const finish = () => asOperator(vault, 'POST', '/operator/recovery/finish');
+  const debit = (body: object, key?: string) =>
+    asOperator(
+      vault,
+      'POST',
+      '/operator/providers/alpha/debit',
+      body,
+      key === undefined ? {} : { 'idempotency-key': key },
+    );
+
+  test('every seller is new again: the first payout waits for the operator', async () => {
+    await start();
+    await approvedSeller();
+    await charge(5_000);
+    vault.clock.advance(1_000);
+    vault = await vault.restore();
+    expect(await seller()).toMatchObject({ destination_standing: 'new', payable_msat: 5_000 });
+    await finish();
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'waiting', amount_msat: 5_000 });
+    const { entries } = (await asOperator(vault, 'GET', '/operator/audit?limit=100')).body;
+    const restored = entries.findIndex(
+      ({ action }: { action: string }) => action === 'LEDGER_RESTORED',
+    );
+    expect(entries[restored - 1]).toMatchObject({
+      action: 'SELLER_SET',
+      facts: { seller: 'alpha', standing: 'new' },
+    });
+  });
+
+  test('a payout that was about to be sent waits for the operator again, a denied one stays denied', async () => {
+    const { path, misbehave } = walletScript();
+    misbehave({ match: 'ann', fault: 'overcharge' });
+    await start({ walletScript: path });
+    for (const name of ['alpha', 'beta']) {
+      await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 }, name);
+      await charge(10_000, { provider: name });
+    }
+    await vault.payoutRunner.tick();
+    await pay(vault, agent);
+    await judge((await payouts('?provider=alpha'))[0].payout_id, 'approve');
+    await judge((await payouts('?provider=beta'))[0].payout_id, 'deny');
+    expect((await payouts('?provider=alpha'))[0].status).toBe('held');
+    vault = await vault.restore();
+    expect((await payouts('?provider=alpha'))[0].status).toBe('waiting');
+    expect((await seller('beta')).destination_standing).toBe('denied');
+  });
+
+  test('the operator books what was paid out since the backup, once, and no more than is owed', async () => {
+    await start();
+    await approvedSeller();
+    await charge(5_000);
+    vault = await vault.restore();
+    const before = rail()!;
+    const paid = { amount_msat: 3_000, reason: 'paid on Tuesday, payment hash 00ff' };
+    const first = await debit(paid, 'booked-1');
+    expect(first).toMatchObject({
+      status: 200,
+      body: { name: 'alpha', amount_msat: 3_000, payable_msat: 2_000 },
+    });
+    const again = await debit(paid, 'booked-1');
+    expect([again.body, again.headers['x-arbstr-replayed']]).toEqual([first.body, 'true']);
+    expect(rail()! - before).toBe(3_000);
+    expect(refused(await debit({ amount_msat: 2_001, reason: 'x' }))).toEqual([
+      402,
+      'insufficient_balance',
+    ]);
+    expect(refused(await debit({ amount_msat: 1 }))).toEqual([400, 'invalid_request']);
+    expect((await seller()).payable_msat).toBe(2_000);
+  });
+});
+
 describe('a wallet that misbehaves', () => {
   let script: string;
   const told = (faults: object[]) => writeFileSync(script, JSON.stringify(faults));
@@ -311,12 +450,15 @@ describe('a wallet that misbehaves', () => {
   test('its fee comes out of what the seller is owed, and what was not needed goes back', async () => {
     const id = await due();
     told([{ match: '', fee_msat: 700 }]);
+    const before = rail()!;
     await judge(id, 'approve');
     await later();
     await later();
     const [paid] = await payouts();
     expect(paid).toMatchObject({ amount_msat: 95_000, max_fee_msat: 5_000, fee_msat: 700 });
     expect(await seller()).toMatchObject({ payable_msat: 4_300, held_msat: 0 });
+    expect(rail()! - before).toBe(95_000);
+    expect(books(vault.path).accounts['fees:simulated']).toBe(700);
   });
 
   test('T27: one that takes more than it may costs the operator, not the seller', async () => {
@@ -326,7 +468,41 @@ describe('a wallet that misbehaves', () => {
     await later();
     await later();
     expect((await payouts()).at(-1)).toMatchObject({ status: 'succeeded', fee_msat: 5_000 });
-    expect(books(vault.path).accounts['operator:loss']).toBe(-1_000);
+    expect(books(vault.path).accounts).toMatchObject({
+      'operator:loss': -1_000,
+      'fees:simulated': 6_000,
+    });
+  });
+
+  test('T27: one that takes more than it may is told nothing more until the operator thaws the rail', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'overcharge' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    const { frozen_rails } = (await asOperator(vault, 'GET', '/operator/dashboard')).body;
+    expect(frozen_rails).toMatchObject([{ rail: 'simulated', reason: expect.stringMatching(id) }]);
+    told([]);
+    await charge(100_000);
+    await later();
+    expect(await payouts()).toHaveLength(1);
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
+
+  test('a payout that was let go is not sent on a frozen rail, and goes when it is thawed', async () => {
+    const id = await due();
+    told([{ match: 'ann', fault: 'overcharge' }]);
+    await pay(vault, agent);
+    await judge(id, 'approve');
+    await later();
+    expect((await payouts())[0].status).toBe('held');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
   });
 
   test.each(['pay_then_error', 'error', 'pending'])(
@@ -335,7 +511,6 @@ describe('a wallet that misbehaves', () => {
       const id = await due();
       told([{ match: '', fault }]);
       await judge(id, 'approve');
-      await later();
       expect(await seller()).toMatchObject({ payable_msat: 100_000, held_msat: 100_000 });
       vault = await vault.restart();
       await charge(50_000);
@@ -347,12 +522,53 @@ describe('a wallet that misbehaves', () => {
     },
   );
 
+  test('T65: one that never had it is not told again in recovery mode, nor on a frozen rail', async () => {
+    const id = await due();
+    told([{ match: '', fault: 'error' }]);
+    await judge(id, 'approve');
+    await later();
+    vault = await vault.restore();
+    told([]);
+    await later();
+    expect((await payouts())[0].status).toBe('in_flight');
+    await asOperator(vault, 'POST', '/operator/recovery/finish');
+    told([{ match: 'bob', fault: 'overcharge' }]);
+    await pay(vault, agent, { destination: 'bob@pay.example' });
+    await later();
+    expect((await payouts())[0].status).toBe('in_flight');
+    await asOperator(vault, 'POST', '/operator/rails/simulated/thaw');
+    await later();
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
+
+  test('T50: one that had it and forgot it is a stuck payout, also right after a restart', async () => {
+    const id = await due();
+    const stuck = async () => {
+      const { body } = await call(vault, { method: 'GET', url: '/health' });
+      const board = (await asOperator(vault, 'GET', '/operator/dashboard')).body;
+      return [body.rails.simulated.status, board.stuck_payouts];
+    };
+    told([{ match: '', fault: 'pending' }]);
+    await judge(id, 'approve');
+    await later();
+    await later();
+    expect(await stuck()).toEqual(['ok', []]);
+    told([{ match: '', fault: 'forget' }]);
+    await later();
+    expect(await stuck()).toEqual(['degraded', [id]]);
+    // From its row, before anybody asks the wallet again.
+    vault = await vault.restart();
+    expect(await stuck()).toEqual(['degraded', [id]]);
+    told([]);
+    await later();
+    expect(await stuck()).toEqual(['ok', []]);
+    expect((await payouts())[0].status).toBe('succeeded');
+  });
+
   test('one that has refused, proven, gives the money back; the next try waits', async () => {
     const id = await due();
     told([{ match: '', fault: 'fail' }]);
     await judge(id, 'approve');
-    await later();
-    await later();
     expect((await payouts())[0]).toMatchObject({ payout_id: id, status: 'failed' });
     expect((await seller()).payable_msat).toBe(100_000);
     await vault.payoutRunner.tick();
@@ -391,6 +607,27 @@ describe('a payout to an invoice that a server gives', () => {
     close() {}
   }
 
+  /** As the route does, without a round of the vault's own runner. */
+  const letGo = (payoutId: string) =>
+    vault.engine.execute({
+      kind: 'approve',
+      correlationId: 'corr',
+      replayKey: undefined,
+      approvalId: payoutId,
+      reason: null,
+    });
+  const runnerOf = (wallet: Wallet, targetOf: TargetOf) => {
+    const payouts = createPayoutQueries(drizzle(openReader(vault.path)));
+    const log = pino({ level: 'silent' });
+    const common = { engine: vault.engine, wallet, log };
+    const limits = { dailyCap: msat(1_000_000_000), newId: vault.newId };
+    return new Runner(payoutOrders({ ...common, ...limits, payouts, targetOf }), {
+      ...common,
+      time: vault.clock,
+      timing: { answerMs: 50, callMs: 50 },
+    });
+  };
+
   async function run() {
     await start();
     await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
@@ -399,32 +636,20 @@ describe('a payout to an invoice that a server gives', () => {
     const [{ payout_id }] = await payouts();
     const wallet = new ToldWallet();
     let asked = 0;
-    const runner = new PayoutRunner({
-      engine: vault.engine,
-      wallet,
-      payouts: createPayoutQueries(drizzle(openReader(vault.path))),
+    const runner = runnerOf(wallet, async () => {
       // As a server does: another invoice for each question.
-      targetOf: async () => ({
+      const preimage = Buffer.alloc(32, asked++);
+      return {
         ok: true,
         target: {
           type: 'lightning_invoice',
-          invoice: `invoice ${++asked}`,
-          paymentHash: String(asked).padStart(64, '0'),
+          invoice: `invoice ${asked}`,
+          paymentHash: hash('sha256', preimage),
           expiresAtMs: vault.clock.ms + 60_000,
         },
-      }),
-      dailyCap: msat(1_000_000_000),
-      time: vault.clock,
-      newId: () => 'po_unused',
-      log: pino({ level: 'silent' }),
+      };
     });
-    await vault.engine.execute({
-      kind: 'judge_payout',
-      correlationId: 'corr',
-      replayKey: undefined,
-      payoutId: payout_id,
-      verdict: 'approve',
-    });
+    await letGo(payout_id);
     const later = async () => {
       vault.clock.advance(300_000);
       await runner.tick();
@@ -441,6 +666,56 @@ describe('a payout to an invoice that a server gives', () => {
     wallet.finds = { state: 'succeeded', preimage: '00'.repeat(32), feeMsat: msat(0), token: null };
     await later();
     expect((await payouts())[0]).toMatchObject({ status: 'succeeded', fee_msat: 0 });
+  });
+
+  test('is not believed to be paid by a wrong preimage', async () => {
+    const { wallet, later } = await run();
+    wallet.finds = { state: 'succeeded', preimage: '11'.repeat(32), feeMsat: msat(0), token: null };
+    await later();
+    expect((await payouts())[0]).toMatchObject({ status: 'in_flight' });
+  });
+
+  test('that hangs, whatever it is told, holds up neither the next one nor a stop', async () => {
+    await start();
+    for (const name of ['alpha', 'beta']) {
+      await sell({ payout_destination: `${name}@pay.example`, payout_threshold_msat: 1_000 }, name);
+      await charge(100_000, { provider: name });
+    }
+    await vault.payoutRunner.tick();
+    for (const { payout_id } of await payouts()) await letGo(payout_id);
+    const wallet = new ToldWallet();
+    wallet.pay = async (order) => {
+      if (JSON.stringify(order.target).includes('alpha')) return new Promise(() => {});
+      return { state: 'succeeded', preimage: null, feeMsat: msat(0), token: null };
+    };
+    const runner = runnerOf(wallet, directTarget);
+    await runner.tick();
+    expect((await payouts('?provider=alpha'))[0].status).toBe('in_flight');
+    expect((await payouts('?provider=beta'))[0].status).toBe('succeeded');
+    await runner.stop();
+  });
+
+  test('that the server does not give fails, and the next one waits, as after any failure', async () => {
+    await start();
+    await approvedSeller();
+    await charge(100_000);
+    let asked = 0;
+    const runner = runnerOf(new ToldWallet(), async () => {
+      asked++;
+      return { ok: false, reason: 'no answer' };
+    });
+    for (let n = 0; n < 5; n++) {
+      vault.clock.advance(1_000);
+      await vault.keeper.tick();
+      await runner.tick();
+    }
+    expect(asked).toBe(1);
+    expect(await payouts('?status=failed')).toMatchObject([{ failure: 'no answer' }]);
+    expect((await seller()).payable_msat).toBe(100_000);
+    // A new destination is a new start.
+    await sell({ payout_destination: 'other@pay.example', payout_threshold_msat: 1_000 });
+    await runner.tick();
+    expect((await payouts())[0].status).toBe('waiting');
   });
 
   test('T50: a wallet that once had it and has forgotten it is not asked to pay again', async () => {

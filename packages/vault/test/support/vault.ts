@@ -10,11 +10,13 @@ import { createSeal } from '../../src/audit/seal.ts';
 import type { Report } from '../../src/audit/verify/report.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
 import type { VaultConfig, WebhookConfig } from '../../src/config/config.ts';
-import { openReader } from '../../src/db/open.ts';
+import { openReader, openWriter } from '../../src/db/open.ts';
+import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import type { Logs } from '../../src/log.ts';
 import type { PostTiming } from '../../src/notify/post.ts';
-import type { PaymentTiming } from '../../src/payment/runner.ts';
+import type { NewId } from '../../src/ports.ts';
 import { createVault, type Vault } from '../../src/vault.ts';
+import type { RunnerTiming } from '../../src/worker/runner.ts';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-tests-0123456789';
 export const INTERNAL_TOKEN = 'internal-token-of-the-tests-0123456789';
@@ -41,8 +43,11 @@ export interface TestVault extends Vault {
   readonly path: string;
   readonly exits: number[];
   readonly newReservationId: () => string;
+  readonly newId: NewId;
   /** Stops the vault and starts another one on the same file. */
   restart(): Promise<TestVault>;
+  /** As `restart`, but in recovery mode: its database is as a backup of this moment is restored. */
+  restore(): Promise<TestVault>;
   verify(): Report;
 }
 
@@ -66,7 +71,7 @@ export interface TestVaultOptions {
   readonly logs?: Logs;
   /** Faults of the simulated wallet; see `wallet/simulated/fault.ts`. */
   readonly walletScript?: string;
-  readonly paymentTiming?: PaymentTiming;
+  readonly timing?: RunnerTiming;
   readonly webhook?: WebhookConfig;
   readonly postTiming?: PostTiming;
 }
@@ -99,7 +104,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     randomBytes,
     ...(options.logs ?? { log: silent, requestLog: silent }),
     exit: (code) => exits.push(code),
-    ...(options.paymentTiming === undefined ? {} : { paymentTiming: options.paymentTiming }),
+    ...(options.timing === undefined ? {} : { timing: options.timing }),
     ...(options.postTiming === undefined ? {} : { postTiming: options.postTiming }),
   });
   if (options.start !== false) await vault.keeper.tick();
@@ -117,8 +122,16 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     path,
     exits,
     newReservationId: () => newId('reservation'),
+    newId,
     async restart() {
       await close();
+      return openVault({ ...options, path, clock });
+    },
+    async restore() {
+      await close();
+      const db = openWriter(path);
+      beginRecovery(db, createSeal(auditKey), newId('ledgerEpoch'), clock.ms);
+      db.close();
       return openVault({ ...options, path, clock });
     },
     verify: () => verifyFile(path, auditKey),

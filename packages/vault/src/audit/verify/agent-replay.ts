@@ -149,6 +149,9 @@ export class AgentReplay {
       case 'PAYMENT_SEEN':
         this.#payments.seen(fact, what);
         return;
+      case 'PAYMENT_STUCK':
+        this.#payments.stuck(fact, what);
+        return;
       case 'PAYMENT_SETTLED':
         this.#payments.settled(fact, what);
         return;

@@ -108,7 +108,13 @@ export class PaymentReplay {
 
   seen(fact: Fact, what: string): void {
     const row = this.#take(fact, what);
-    if (row) this.#open.set(String(row.id), { ...row, seen: 1 });
+    if (row) this.#open.set(String(row.id), { ...row, seen: 1, stuck: null });
+  }
+
+  stuck(fact: Fact, what: string): void {
+    const row = this.#take(fact, what);
+    const reason = text(fact.facts, 'reason');
+    if (row) this.#open.set(String(row.id), { ...row, stuck: reason });
   }
 
   settled(fact: Fact, what: string): void {
@@ -228,6 +234,7 @@ export class PaymentReplay {
       fee: null,
       preimage: null,
       failure: null,
+      stuck: null,
     };
   }
 
@@ -265,7 +272,8 @@ export class PaymentReplay {
   #compare(row: Row, tokenHash: string | null = null): void {
     const { lookups, report } = this.#deps;
     const stored = lookups.payment(String(row.id));
-    compareRow(report, `payment ${row.id}`, row, stored);
+    const stuck = row.state === 'in_flight' ? row.stuck! : null;
+    compareRow(report, `payment ${row.id}`, { ...row, stuck }, stored);
     const token = stored?.token ?? null;
     if ((token === null ? null : hash('sha256', String(token))) === tokenHash) return;
     report.add(`payment ${row.id}: its token is not the one that the audit trail knows by hash`);

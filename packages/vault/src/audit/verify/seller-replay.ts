@@ -11,6 +11,7 @@ import type { BaseDeps } from './replay-deps.ts';
 import { compareRow } from './report.ts';
 
 const RAIL = SHARED_ACCOUNTS.railSimulated.id;
+const FEES = SHARED_ACCOUNTS.feesSimulated.id;
 const LOSS = SHARED_ACCOUNTS.loss.id;
 
 interface Seller {
@@ -45,6 +46,12 @@ export class SellerReplay {
       case 'PAYOUT_JUDGED':
         this.#judge(fact, what);
         return true;
+      case 'PAYOUT_WAITS':
+        this.#change(fact, what, { state: 'waiting' });
+        return true;
+      case 'PAYOUT_BOOKED':
+        this.#book(fact, what);
+        return true;
       case 'PAYOUT_SENT': {
         const wallet_identity = text(fact.facts, 'wallet_identity');
         const target = text(fact.facts, 'target');
@@ -52,7 +59,10 @@ export class SellerReplay {
         return true;
       }
       case 'PAYOUT_SEEN':
-        this.#change(fact, what, { seen: 1 });
+        this.#change(fact, what, { seen: 1, stuck: null });
+        return true;
+      case 'PAYOUT_STUCK':
+        this.#change(fact, what, { stuck: text(fact.facts, 'reason') });
         return true;
       case 'PAYOUT_SUCCEEDED':
         this.#succeed(fact, what);
@@ -146,6 +156,7 @@ export class SellerReplay {
       fee: null,
       preimage: null,
       failure: null,
+      stuck: null,
     };
     this.#deps.totals.payouts++;
     this.#payouts.set(id, row);
@@ -166,11 +177,27 @@ export class SellerReplay {
     if (seller) seller.row = { ...seller.row, standing, updated_at: fact.at };
   }
 
+  #book(fact: Fact, what: string): void {
+    const { facts } = fact;
+    const seller = this.#sellerOf({ seller: text(facts, 'seller') }, what);
+    if (!seller) return;
+    const amount = integer(facts, 'amount');
+    seller.payable -= amount;
+    const id = text(facts, 'transaction_id');
+    this.#move(fact, what, id, [[seller.payableId, RAIL, amount, 'payout']]);
+  }
+
   #succeed(fact: Fact, what: string): void {
     const { facts, at } = fact;
     const fee = integer(facts, 'fee');
     const preimage = optionalText(facts, 'preimage');
-    const row = this.#change(fact, what, { state: 'succeeded', ended_at: at, fee, preimage });
+    const row = this.#change(fact, what, {
+      state: 'succeeded',
+      ended_at: at,
+      fee,
+      preimage,
+      stuck: null,
+    });
     const seller = row && this.#sellerOf(row, what);
     if (!seller) return;
     const amount = Number(row.amount);
@@ -179,15 +206,16 @@ export class SellerReplay {
     seller.payable += refund;
     this.#move(fact, what, String(row.id), [
       [seller.heldId, RAIL, amount, 'payout'],
-      [seller.heldId, RAIL, fee, 'fee'],
+      [seller.heldId, FEES, fee, 'fee'],
+      [LOSS, FEES, integer(facts, 'excess'), 'overcharge'],
       [seller.heldId, seller.payableId, refund, 'payout_refund'],
-      [LOSS, RAIL, integer(facts, 'excess'), 'loss'],
     ]);
   }
 
   #fail(fact: Fact, what: string): void {
     const failure = text(fact.facts, 'failure');
-    const row = this.#change(fact, what, { state: 'failed', ended_at: fact.at, failure });
+    const end = { state: 'failed', ended_at: fact.at, failure, stuck: null };
+    const row = this.#change(fact, what, end);
     const seller = row && this.#sellerOf(row, what);
     if (!seller) return;
     const hold = Number(row.amount) + Number(row.max_fee);

@@ -5,6 +5,3 @@ CREATE INDEX approvals_by_status ON approvals (status, id);
 CREATE INDEX approvals_by_agent_and_status ON approvals (agent_no, status, id);
 --> statement-breakpoint
 CREATE INDEX payouts_by_state ON payouts (state, id);
---> statement-breakpoint
--- When a seller's payout last failed is asked each time that it is due.
-CREATE INDEX payouts_failed ON payouts (seller, ended_at) WHERE state = 'failed';

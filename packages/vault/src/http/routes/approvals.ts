@@ -3,16 +3,26 @@ import { idSchema, msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { APPROVAL_STATUSES } from '../../approval/approval.ts';
 import { VaultError } from '../../errors.ts';
+import type { ApprovalResolved } from '../../ledger/outcome.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl, requireOperator } from '../auth.ts';
 import { sendOutcome } from '../errors.ts';
-import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
+import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
-import { approvalAnswer, approvalBody, PAYMENT_STATUSES, paymentBody } from '../payment-body.ts';
+import {
+  approvalAnswer,
+  approvalBody,
+  PAYMENT_STATUSES,
+  payoutApprovalBody,
+  STATUS_OF,
+} from '../payment-body.ts';
 import { replayKeyOf } from '../replay-key.ts';
 import { agentParams, pageAnswer, refusals } from '../schemas.ts';
 
-const APPROVAL_ID = /^apr_[0-9A-Z]{26}$/;
+/** What ids of approvals and of payouts have in common, and are listed by. */
+const ULID = /^[0-9A-Z]{26}$/;
+const AFTER_ALL = '~';
+const ulidOf = ({ id }: { id: string }): string => id.slice(id.indexOf('_') + 1);
 const REASON_CHARS_MAX = 500;
 
 const statusQuery = z.enum([...APPROVAL_STATUSES, 'all'], {
@@ -24,36 +34,46 @@ const resolveBody = z
   .nullish();
 const approvalParams = z.object({ approval_id: z.string().max(64) });
 const resolveAnswer = z.object({
-  approval_id: idSchema('approval'),
+  approval_id: z.union([idSchema('approval'), idSchema('payout')]),
   status: z.enum(['approved', 'denied']),
   /** Null, as is the payment's status, for inference: one request may now pass. */
   transaction_id: idSchema('transfer').nullable(),
-  agent_id: idSchema('agent'),
+  /** Null for a payout; `payment_status` is then the payout's. */
+  agent_id: idSchema('agent').nullable(),
   amount_msat: msatSchema,
   payment_status: z.enum(PAYMENT_STATUSES).nullable(),
 });
 
-/** A page of approvals, newest first. */
+/** A page of approvals, newest first; of all agents, the payouts that wait are among them. */
 function listApprovals(
-  { payments }: VaultParts,
+  { payments, payouts }: VaultParts,
   agentNo: number | null,
   query: { cursor?: string | undefined; limit: number; status: z.output<typeof statusQuery> },
 ) {
   const { cursor, limit, status } = query;
-  const before = cursor === undefined ? null : decodeCursor('approvals', cursor, APPROVAL_ID);
+  const before = cursor === undefined ? AFTER_ALL : decodeCursor('approvals', cursor, ULID);
   const filter = { agentNo, status: status === 'all' ? null : status };
-  const found = payments.approvals(filter, before, limit + 1);
-  return pageBody(
-    'approvals',
-    pageOf('approvals', found.map(approvalBody), limit, ({ id }) => id),
+  const asked = payments.approvals(filter, `apr_${before}`, limit + 1).map(approvalBody);
+  const withPayouts = agentNo === null && (status === 'pending' || status === 'all');
+  const waiting = withPayouts ? payouts.waiting(`po_${before}`, limit + 1) : [];
+  const found = [...asked, ...waiting.map(payoutApprovalBody)].sort((a, b) =>
+    ulidOf(a) < ulidOf(b) ? 1 : -1,
   );
+  const items = found.slice(0, limit);
+  const next = found.length > limit ? encodeCursor('approvals', ulidOf(items.at(-1)!)) : null;
+  return pageBody('approvals', { items, next });
 }
 
 export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, payments, runner, wallet } = parts;
+  const { engine, agents, payments, payouts, payoutRunner, runner, wallet } = parts;
   const TAGS = ['operator'];
   const SECURITY = [{ operator: [] }];
   app.addHook('onRequest', requireOperator(parts.config.adminToken));
+
+  function statusNow({ transactionId, payoutId }: ApprovalResolved) {
+    if (payoutId !== undefined) return STATUS_OF[payouts.find(payoutId)!.state];
+    return transactionId === null ? null : STATUS_OF[payments.find(transactionId)!.state];
+  }
 
   app.get(
     '/operator/approvals',
@@ -88,8 +108,8 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
         schema: {
           summary:
             kind === 'approve'
-              ? 'Let it run, exactly as it was asked for'
-              : 'Give the money back to the agent',
+              ? 'Let it run, exactly as it was asked for; of a payout, later ones to that destination, too'
+              : 'Give the money back to the agent; of a payout, stop all until its destination is set again',
           tags: TAGS,
           security: SECURITY,
           params: approvalParams,
@@ -114,9 +134,10 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
           approvalId: request.params.approval_id,
           reason: request.body?.reason ?? null,
         });
-        const waiting = 'paymentState' in outcome && outcome.paymentState === 'held';
-        if (waiting && outcome.transactionId !== null) {
-          await runner.sendNow(outcome.transactionId);
+        if ('paymentState' in outcome && outcome.paymentState === 'held') {
+          const { payoutId, transactionId } = outcome;
+          if (payoutId !== undefined) await payoutRunner.sendNow(payoutId);
+          else if (transactionId !== null) await runner.sendNow(transactionId);
         }
         return sendOutcome(reply, outcome, (resolved) => ({
           approval_id: resolved.approvalId,
@@ -124,10 +145,7 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
           transaction_id: resolved.transactionId,
           agent_id: resolved.agentId,
           amount_msat: resolved.amount,
-          payment_status:
-            resolved.transactionId === null
-              ? null
-              : paymentBody(payments.find(resolved.transactionId)!, false).status,
+          payment_status: statusNow(resolved),
         }));
       },
     );

@@ -1,10 +1,15 @@
 /** Money in: by invoice or by ecash. */
 import { HEADERS, type Msat } from '@arbstr/shared';
 import { z } from 'zod';
-import type { InvoiceSource } from '../../deposit/deposit.ts';
-import { redeemEcash } from '../../deposit/redeem.ts';
-import { isRefusal, type Refusal, VaultError } from '../../errors.ts';
-import type { EcashToken } from '../../wallet/ecash.ts';
+import { type InvoiceSource, PENDING_DEPOSITS_MAX } from '../../deposit/deposit.ts';
+import { isRefusal, refuse, VaultError } from '../../errors.ts';
+import type { ReplayKey } from '../../ledger/command.ts';
+import { tooManyDeposits } from '../../ledger/deposits.ts';
+import type { DepositOpened } from '../../ledger/outcome.ts';
+import { recovering } from '../../ledger/recovery.ts';
+import { rememberedOutcome } from '../../ledger/replay-key.ts';
+import { agentDisabled } from '../../ledger/reserve.ts';
+import { callWithin } from '../../worker/tasks.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl } from '../auth.ts';
 import {
@@ -22,17 +27,40 @@ import { agentParams, pageAnswer, refusals } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
+/** As long as callers wait for the other answers of a wallet. */
+const WALLET_MS_MAX = 10_000;
 const DEPOSIT_ID = /^dep_[0-9A-Z]{26}$/;
 
 export async function depositRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, deposits, receiver, time, newId, log } = parts;
+  const { engine, deposits, depositWatcher, receiver, time, newId } = parts;
   const readable = agentByUrl(parts);
+
+  /**
+   * What the ledger would answer whatever the invoice; none is made then. The ledger still decides:
+   * where it refuses all the same, the invoice was shown to nobody, so nobody can pay it.
+   */
+  function foregone(agent: { no: number; id: string; disabledAt: number | null }, key?: ReplayKey) {
+    const known = key && deposits.rememberedAnswer(key.key);
+    if (key && known) return rememberedOutcome<DepositOpened>(known, key);
+    if (engine.recovering) return recovering();
+    if (agent.disabledAt !== null) return agentDisabled(agent.id);
+    return deposits.pending(agent.no) >= PENDING_DEPOSITS_MAX ? tooManyDeposits() : null;
+  }
 
   /** A new invoice of the wallet. One that no deposit ever names was never shown to anybody. */
   async function invoiceSource(depositId: string, amountMsat: Msat, expirySecs: number) {
     const createdAtMs = time.now();
     const description = `arbstr deposit ${depositId}`;
-    const made = await receiver.createInvoice({ amountMsat, description, createdAtMs, expirySecs });
+    const order = { amountMsat, description, createdAtMs, expirySecs };
+    const patience = AbortSignal.timeout(WALLET_MS_MAX);
+    const made = await callWithin(patience, (signal) =>
+      receiver.createInvoice(order, signal),
+    ).catch((error: Error) => {
+      throw new VaultError(
+        'wallet_unavailable',
+        `the wallet gives no invoice: ${error.message}; nothing was changed`,
+      );
+    });
     const source: InvoiceSource = {
       type: 'invoice',
       paymentRequest: made.invoice,
@@ -41,17 +69,6 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       expiresAt: (Math.floor(createdAtMs / 1_000) + expirySecs) * 1_000,
     };
     return source;
-  }
-
-  /** Null where it is credited, or pending because the mint has not answered: the watcher goes on. */
-  async function redeem(depositId: string, token: EcashToken): Promise<Refusal | null> {
-    try {
-      const redeemed = await redeemEcash({ engine, receiver }, depositId, token);
-      return isRefusal(redeemed) ? redeemed : null;
-    } catch (error) {
-      log.warn({ err: error, deposit_id: depositId }, 'the mint does not answer; trying again');
-      return null;
-    }
   }
 
   app.post(
@@ -74,6 +91,8 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
             'already_deposited',
             'token_spent',
             'too_many_deposits',
+            'recovering',
+            'wallet_unavailable',
             'idempotency_conflict',
           ),
         },
@@ -83,21 +102,30 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       const agent = readable(request, request.params.id);
       const depositId = newId('deposit');
       const { token, amountMsat, expirySecs } = askedFor(receiver, request.body);
-      const opened = await engine.execute({
-        kind: 'open_deposit',
-        correlationId: request.id,
-        replayKey: replayKeyOf(request),
-        depositId,
-        agentId: agent.id,
-        rail: receiver.rail,
-        amount: amountMsat,
-        source: token ? ecashSource(token) : await invoiceSource(depositId, amountMsat, expirySecs),
-      });
+      const replayKey = replayKeyOf(request);
+      const opened =
+        (token ? null : foregone(agent, replayKey)) ??
+        (await engine.execute({
+          kind: 'open_deposit',
+          correlationId: request.id,
+          replayKey,
+          depositId,
+          agentId: agent.id,
+          rail: receiver.rail,
+          amount: amountMsat,
+          source: token
+            ? ecashSource(token)
+            : await invoiceSource(depositId, amountMsat, expirySecs),
+        }));
       if (isRefusal(opened)) return sendRefusal(reply, opened);
       if (opened.replayed) reply.header(HEADERS.replayed, 'true');
-      const refused = token && (await redeem(opened.depositId, token));
-      if (refused) return sendRefusal(reply, refused);
-      return reply.send(depositOfRecord(deposits.find(opened.depositId)!, agent.id));
+      // Pending where the mint has not answered: the watcher goes on.
+      if (token) await depositWatcher.redeemNow(opened.depositId);
+      const deposit = deposits.find(opened.depositId)!;
+      if (token && deposit.failure !== null) {
+        return sendRefusal(reply, refuse('token_spent', deposit.failure));
+      }
+      return reply.send(depositOfRecord(deposit, agent.id));
     },
   );
 

@@ -38,7 +38,7 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, wallet, agents, payments, runner, outbox, courier, watch, time, epoch } = parts;
+  const { engine, wallet, agents, payments, payouts, outbox, courier, watch, time, epoch } = parts;
 
   function railState() {
     const frozen = payments.frozenRails().find(({ name }) => name === wallet.rail);
@@ -46,9 +46,10 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
     if (watch.unreachable !== null) {
       return { status: 'degraded' as const, reason: `unreachable: ${watch.unreachable}` };
     }
-    const stuck = runner.stuck.size;
-    if (stuck === 0) return { status: 'ok' as const };
-    return { status: 'degraded' as const, reason: `${stuck} payments are stuck; see the log` };
+    const [sent, paidOut] = [payments.stuckIds().length, payouts.stuckIds().length];
+    if (sent + paidOut === 0) return { status: 'ok' as const };
+    const reason = `${sent} payments and ${paidOut} payouts are stuck; /operator/dashboard names them`;
+    return { status: 'degraded' as const, reason };
   }
 
   function webhookState() {

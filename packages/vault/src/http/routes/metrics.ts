@@ -11,8 +11,8 @@ import { refusals } from '../schemas.ts';
 
 /** Not encapsulated: its hook counts the requests of all routes. */
 export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<void> => {
-  const { books, checkpoints, config, courier, engine, ledgerMetrics, outbox, runner, time } =
-    parts;
+  const { books, checkpoints, config, courier, engine, ledgerMetrics, outbox, time } = parts;
+  const { payments, payouts } = parts;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -36,7 +36,12 @@ export const metricsRoutes = fp(async (app: App, parts: VaultParts): Promise<voi
     'Unix time of the last commit',
     () => engine.ledgerMs / 1000,
   );
-  gauge('arbstr_vault_stuck_payments', 'Payments that need a human', () => runner.stuck.size);
+  gauge(
+    'arbstr_vault_stuck_payments',
+    'Payments that need a human',
+    () => payments.stuckIds().length,
+  );
+  gauge('arbstr_vault_stuck_payouts', 'Payouts that need a human', () => payouts.stuckIds().length);
   gauge(
     'arbstr_vault_last_checkpoint_seconds',
     'Unix time of the last audit checkpoint; 0 = none',

@@ -46,7 +46,7 @@ const amountsOf = (sums: Sums): z.output<typeof amounts> => ({
 });
 
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { auditRows, books, config, engine, wallet, runner, payments, outbox, time } = parts;
+  const { auditRows, books, config, engine, wallet, payments, payouts, outbox, time } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
 
   for (const url of ['/operator/dashboard', '/operator/stats']) {
@@ -69,6 +69,7 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
                 deposits: z.int(),
               }),
               stuck_payments: z.array(z.string()),
+              stuck_payouts: z.array(z.string()),
               frozen_rails: z.array(z.object({ rail: z.string(), reason: z.string().nullable() })),
               webhooks: z.object({
                 pending: z.int(),
@@ -102,7 +103,8 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
           amounts: amountsOf(sums),
           agents: { total: agents, disabled },
           open,
-          stuck_payments: [...runner.stuck.keys()],
+          stuck_payments: payments.stuckIds(),
+          stuck_payouts: payouts.stuckIds(),
           frozen_rails: payments
             .frozenRails()
             .map(({ name, reason }) => ({ rail: name, reason: reason ?? null })),

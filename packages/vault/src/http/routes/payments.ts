@@ -147,7 +147,8 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
       });
       if (isRefusal(outcome)) return sendRefusal(reply, outcome);
       if (outcome.state === 'held') await runner.sendNow(outcome.transactionId);
-      return reply.send(paymentBody(payments.find(outcome.transactionId)!, true));
+      const payment = outcome.unkept ?? payments.find(outcome.transactionId)!;
+      return reply.send(paymentBody(payment, true));
     },
   );
 

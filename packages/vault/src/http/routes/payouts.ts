@@ -7,11 +7,11 @@ import { PAYOUT_STATES, THRESHOLD_MSAT_DEFAULT } from '../../payout/payout.ts';
 import type { PayoutRecord } from '../../payout/payout-queries.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
-import { sendRefusal } from '../errors.ts';
+import { sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
-import { agentParams, pageAnswer, positiveMsat, refusals, timeSchema } from '../schemas.ts';
+import { debitBody, pageAnswer, positiveMsat, refusals, timeSchema } from '../schemas.ts';
 
 const TAGS = ['operator'];
 const SECURITY = [{ operator: [] }];
@@ -37,9 +37,18 @@ const sellerAnswer = z.object({
   /** Of it: held by a payout that waits or is under way. */
   held_msat: msatSchema,
   destination_standing: z.enum(['new', 'approved', 'denied']).meta({
-    description: 'new: the first payout there waits for POST /operator/payouts/{id}/approve',
+    description: 'new: the first payout there waits for POST /operator/approvals/{id}/approve',
   }),
   updated_at: timeSchema,
+});
+
+const bookedAnswer = z.object({
+  name: z.string(),
+  /** With its fee. */
+  amount_msat: msatSchema,
+  /** All that it is still owed. */
+  payable_msat: msatSchema,
+  transaction_id: idSchema('transfer'),
 });
 
 const payoutAnswer = z.object({
@@ -58,7 +67,7 @@ const payoutAnswer = z.object({
 });
 
 export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, payouts, payoutRunner } = parts;
+  const { engine, payouts } = parts;
   app.addHook('onRequest', requireOperator(parts.config.adminToken));
 
   function seller(name: string) {
@@ -126,6 +135,41 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
     async (request, reply) => reply.send(seller(request.params.name)),
   );
 
+  app.post(
+    '/operator/providers/:name/debit',
+    {
+      schema: {
+        summary: 'Book what a seller was paid and no payout knows of: by hand, or since a backup',
+        tags: TAGS,
+        security: SECURITY,
+        params: sellerParams,
+        body: debitBody,
+        response: {
+          200: bookedAnswer,
+          ...refusals('unauthorized', 'not_found', 'insufficient_balance', 'idempotency_conflict'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { amount_msat, reason } = request.body;
+      const outcome = await engine.execute({
+        kind: 'book_payout',
+        correlationId: request.id,
+        replayKey: replayKeyOf(request),
+        transactionId: parts.newId('transfer'),
+        seller: request.params.name,
+        amount: amount_msat,
+        reason,
+      });
+      return sendOutcome(reply, outcome, (booked) => ({
+        name: booked.seller,
+        amount_msat: booked.amount,
+        payable_msat: booked.payable,
+        transaction_id: booked.transactionId,
+      }));
+    },
+  );
+
   app.get(
     '/operator/payouts',
     {
@@ -152,42 +196,6 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
       return reply.send(pageBody('payouts', page));
     },
   );
-
-  for (const verdict of ['approve', 'deny'] as const) {
-    app.post(
-      `/operator/payouts/:id/${verdict}`,
-      {
-        schema: {
-          summary:
-            verdict === 'approve'
-              ? 'Let a waiting payout go, and later ones to the same destination'
-              : 'Stop a waiting payout; nothing is paid until the destination is changed',
-          tags: TAGS,
-          security: SECURITY,
-          params: agentParams,
-          response: {
-            200: payoutAnswer,
-            ...refusals('unauthorized', 'not_found', 'not_waiting', 'idempotency_conflict'),
-          },
-        },
-      },
-      async (request, reply) => {
-        const payoutId = request.params.id;
-        const outcome = await engine.execute({
-          kind: 'judge_payout',
-          correlationId: request.id,
-          replayKey: replayKeyOf(request),
-          payoutId,
-          verdict,
-        });
-        if (isRefusal(outcome)) return sendRefusal(reply, outcome);
-        if (outcome.replayed) reply.header(HEADERS.replayed, 'true');
-        // Not awaited: a wallet may take its time, and the list says what became of it.
-        if (verdict === 'approve') void payoutRunner.tick();
-        return reply.send(answer(payouts.find(payoutId)!));
-      },
-    );
-  }
 }
 
 function answer(payout: PayoutRecord) {

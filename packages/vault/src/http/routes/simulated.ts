@@ -37,7 +37,7 @@ export async function simulatedDepositRoutes(app: App, parts: VaultParts): Promi
       }
       // Paid before: the wallet takes it once, and the answer says what it has taken.
       simulated.receive(deposit.paymentHash, paid);
-      await depositWatcher.tick();
+      await depositWatcher.look();
       const now = deposits.find(deposit.id)!;
       return reply.send(depositOfRecord(now, deposits.agentIdOf(now.agentNo)));
     },
