@@ -8,8 +8,8 @@ import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
 import { Secret } from './secret.ts';
 import {
-  type Discovery,
   DISCONNECT_ACTIONS,
+  type Discovery,
   type KeySource,
   type MockSettings,
   type OwnTerms,
@@ -52,7 +52,10 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
   const terms = readTerms(table, models, discovery !== null);
   if (discovery !== null) warnOfTerms(table, kind, models, terms);
   else if (models.length === 0) {
-    table.warn('models', `provider "${name}" lists no models, so it serves nothing; add models, or auto_discover = true`);
+    table.warn(
+      'models',
+      `provider "${name}" lists no models, so it serves nothing; add models, or auto_discover = true`,
+    );
   }
   const config: ProviderConfig = {
     name,
@@ -165,7 +168,10 @@ function readDiscovery(table: TableReader, kind: ProviderKind): Discovery | null
     return null;
   }
   if (kind === 'mock') {
-    table.problem('auto_discover', 'a mock has no feed; list its models and leave auto_discover out');
+    table.problem(
+      'auto_discover',
+      'a mock has no feed; list its models and leave auto_discover out',
+    );
   }
   return { refreshMs: Math.ceil(refreshSecs * 1000) };
 }

@@ -18,7 +18,10 @@ export interface FollowerDeps {
   readonly source: FeedSource;
   readonly nowMs: () => number;
   readonly random: () => number;
-  readonly log: { warn(facts: object, message: string): void; info(facts: object, message: string): void };
+  readonly log: {
+    warn(facts: object, message: string): void;
+    info(facts: object, message: string): void;
+  };
   /** What is offered may be another now. */
   readonly onChange: () => void;
 }

@@ -66,7 +66,9 @@ function offerOf(
   }
   if (model !== null && model.unfit !== null) return { unknown: model.unfit };
   const rates = ratesOf(ownRates(terms, name, model), model, order);
-  return 'unknown' in rates ? rates : makeOffer(name, rates, ownInfo(terms, name, model), model, order);
+  return 'unknown' in rates
+    ? rates
+    : makeOffer(name, rates, ownInfo(terms, name, model), model, order);
 }
 
 /** Both of the operator's own rates replace the feed's price, fee included; one alone replaces that one. */

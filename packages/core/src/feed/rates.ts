@@ -60,10 +60,7 @@ export function feedRates(
   };
 }
 
-const msatPerUnit = (
-  currency: FeedPrice['currency'],
-  msatPerUsd: number | null,
-): bigint | null =>
+const msatPerUnit = (currency: FeedPrice['currency'], msatPerUsd: number | null): bigint | null =>
   currency === 'sat' ? 1000n : msatPerUsd === null ? null : BigInt(msatPerUsd);
 
 /** One that is dearer than a new prompt is a mistake of the feed: the input's is right then. */

@@ -4,6 +4,7 @@
  * wrong does not spoil the others. Pure.
  */
 import type { ProviderKind } from '../config/types.ts';
+import { type Entry, type EntryReading, isEntry } from './entry.ts';
 import type { Feed, FeedModel, Unroutable } from './feed.ts';
 import { readListed } from './read-listed.ts';
 import { readPriced } from './read-priced.ts';
@@ -15,10 +16,6 @@ const ALIASES_MAX = 16;
 /** Names stand in headers, in paths and in the log. */
 const ID = /^[\x21-\x7e]{1,128}$/;
 const SHOWN_CHARS = 64;
-
-export type Entry = Readonly<Record<string, unknown>>;
-/** An entry but for its name, which is read here for all kinds. */
-export type EntryReading = Omit<FeedModel, 'id' | 'aliases'> & { readonly aliases: unknown[] };
 
 const READERS: Readonly<Record<ProviderKind, (entry: Entry, id: string) => EntryReading>> = {
   routstr: (entry) => readPriced(entry, 'routstr'),
@@ -58,9 +55,6 @@ export function readFeed(kind: ProviderKind, body: unknown): Feed | { readonly w
     refused: [...refused].map(([model, reason]): Unroutable => ({ model, reason })),
   };
 }
-
-export const isEntry = (value: unknown): value is Entry =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readAliases(aliases: readonly unknown[], id: string): string[] {
   const names = aliases

@@ -1,6 +1,5 @@
 /** Lists without prices: OpenAI's shape and what servers add to it. */
-import { TOKENS_MAX } from '../config/types.ts';
-import type { Entry, EntryReading } from './read-feed.ts';
+import { type Entry, type EntryReading, tokensOf } from './entry.ts';
 
 /** As vLLM, Groq, Mistral, LM Studio and OpenRouter call them. */
 const CONTEXT_KEYS = [
@@ -31,11 +30,4 @@ function firstTokens(entry: Entry, keys: readonly string[]): number | null {
     if (tokens !== null) return tokens;
   }
   return null;
-}
-
-/** A number of tokens, or null for whatever is none. */
-export function tokensOf(value: unknown): number | null {
-  return typeof value === 'number' && Number.isInteger(value) && value > 0 && value <= TOKENS_MAX
-    ? value
-    : null;
 }

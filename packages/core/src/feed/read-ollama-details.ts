@@ -1,8 +1,7 @@
 /** What `POST /api/show` of an Ollama says of one model (docs.ollama.com/api-reference). Pure. */
 import type { Capability } from '../config/types.ts';
+import { type Entry, isEntry, tokensOf } from './entry.ts';
 import type { FeedModel } from './feed.ts';
-import { isEntry } from './read-feed.ts';
-import { tokensOf } from './read-listed.ts';
 
 export type ModelDetails = Pick<FeedModel, 'contextWindow' | 'supports' | 'reasoning' | 'unfit'>;
 
@@ -18,7 +17,7 @@ export function readOllamaDetails(body: unknown): ModelDetails | null {
 }
 
 /** What the model is loaded with, where its file says so, else what it was trained for. */
-function contextOf({ parameters, model_info: info }: Readonly<Record<string, unknown>>) {
+function contextOf({ parameters, model_info: info }: Entry) {
   const set = typeof parameters === 'string' ? /^num_ctx\s+(\d{1,9})/m.exec(parameters) : null;
   if (set !== null) return tokensOf(Number(set[1]));
   if (!isEntry(info)) return null;

@@ -13,9 +13,8 @@ import {
   isZero,
   parseDecimal,
 } from '../pricing/decimal.ts';
+import { type Entry, type EntryReading, isEntry, tokensOf } from './entry.ts';
 import { type FeedPrice, isKnown, type UnknownPrice } from './feed.ts';
-import { type Entry, type EntryReading, isEntry } from './read-feed.ts';
-import { tokensOf } from './read-listed.ts';
 
 /** An image that costs more than so many tokens of input is priced by something else. */
 const IMAGE_TOKENS_MAX = 1_000_000;

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { ProviderConfig } from '../config/types.ts';
 import type { FeedSource } from '../ports.ts';
+import { isEntry } from './entry.ts';
 import type { Feed, FeedModel } from './feed.ts';
-import { isEntry, readFeed } from './read-feed.ts';
+import { readFeed } from './read-feed.ts';
 import { type ModelDetails, readOllamaDetails } from './read-ollama-details.ts';
 
 /**

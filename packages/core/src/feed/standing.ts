@@ -19,7 +19,10 @@ export interface FeedAge {
   readonly refreshMs: number;
 }
 
-export function standingOf({ readAtMs, hasFailed, refreshMs }: FeedAge, nowMs: number): FeedStanding {
+export function standingOf(
+  { readAtMs, hasFailed, refreshMs }: FeedAge,
+  nowMs: number,
+): FeedStanding {
   if (readAtMs === null) return hasFailed ? 'failed' : 'pending';
   const ageMs = nowMs - readAtMs;
   if (ageMs > Math.max(EXPIRES_MS_MIN, EXPIRES_REFRESHES * refreshMs)) return 'expired';
@@ -38,10 +41,7 @@ const BACKOFF_REFRESHES_MAX = 10;
 export function pauseMs({ refreshMs, failures, retryAfterMs }: PauseOrder, random: number): number {
   const jitter = 1 - JITTER_SHARE * random;
   if (failures === 0) return refreshMs * jitter;
-  const longest = Math.max(
-    refreshMs,
-    Math.min(BACKOFF_MS_MAX, BACKOFF_REFRESHES_MAX * refreshMs),
-  );
+  const longest = Math.max(refreshMs, Math.min(BACKOFF_MS_MAX, BACKOFF_REFRESHES_MAX * refreshMs));
   const backoff = Math.min(BACKOFF_MS * 2 ** Math.min(failures - 1, 20), longest);
   return Math.max(backoff * jitter, retryAfterMs ?? 0);
 }

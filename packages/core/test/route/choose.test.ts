@@ -48,6 +48,8 @@ interface Wish {
   billing?: ChooseInput['billing'];
   open?: string[];
   busy?: string[];
+  /** msat. */
+  balances?: Record<string, number>;
   maxAttempts?: number;
   outputExpectation?: number;
 }
@@ -73,6 +75,7 @@ function chosen(wish: Wish) {
     availability: {
       allows: (name) => !(wish.open ?? []).includes(name),
       inFlight: (name) => ((wish.busy ?? []).includes(name) ? 1e9 : 0),
+      balanceMsat: (name) => wish.balances?.[name] ?? null,
       nextTryMs: () => 1_005_000,
     },
     nowMs: 1_000_000,
