@@ -8,7 +8,7 @@ import { loadConfig } from '../../packages/core/src/config/load.ts';
 import { createLog, type RunningCore, startCore } from '../../packages/core/src/serve.ts';
 import {
   type FakeSeller,
-  type Heard,
+  type Route,
   startFakeSeller,
 } from '../../packages/core/test/feed/fake-seller.ts';
 import {
@@ -57,7 +57,10 @@ ${more}
 
 const path = () => join(dir, 'config.toml');
 const write = (text: string): void =>
-  writeFileSync(path(), `[server]\nlisten = "127.0.0.1:0"\n[database]\npath = "${dir}/core.db"\n${text}`);
+  writeFileSync(
+    path(),
+    `[server]\nlisten = "127.0.0.1:0"\n[logging]\nlevel = "silent"\n[database]\npath = "${dir}/core.db"\n${text}`,
+  );
 
 async function serve(text: string): Promise<void> {
   write(text);
@@ -108,159 +111,84 @@ async function ask(model: string, more: object = {}) {
   return { status: answer.status, provider: answer.headers.get('x-arbstr-provider'), error };
 }
 
-const inSats = (prompt: number, completion = prompt) => ({ sats_pricing: pricing(prompt, completion) });
-
-describe('a start', () => {
-  it('routes at once by the price of the feed, and sends the key to its origin alone', async () => {
-    const cheap = await seller([routstrModel(inSats(0.001))]);
-    const dear = await seller([routstrModel(inSats(0.002))]);
-    await serve(discovering('cheap', 'routstr', cheap) + discovering('dear', 'routstr', dear));
-    expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'cheap' });
-    // By the name that the feed gives it besides.
-    expect(await ask('openai/gpt-4o-mini')).toMatchObject({ status: 200, provider: 'cheap' });
-    const keys = ({ heard }: FakeSeller) => [...new Set(heard.map((h: Heard) => h.authorization))];
-    expect([keys(cheap), keys(dear)]).toEqual([['Bearer sk-of-cheap'], ['Bearer sk-of-dear']]);
-  });
-
-  it('does not wait for a feed that does not answer', async () => {
-    const silent = await seller(null);
-    silent.on('/v1/models', () => {});
-    await serve(discovering('silent', 'routstr', silent));
-    expect(await shown('silent')).toMatchObject({
-      routable: false,
-      reasons: ['its feed has not been read yet'],
-      feed: { state: 'pending' },
-    });
-    expect(await ask('gpt-4o-mini')).toMatchObject({
-      status: 404,
-      error: { code: 'model_not_found' },
-    });
-  });
+const inSats = (prompt: number, completion = prompt) => ({
+  sats_pricing: pricing(prompt, completion),
 });
 
-describe('while it runs', () => {
-  it('moves with the prices, within a refresh, and never answers on the way with nothing', async () => {
-    const one = await seller([routstrModel(inSats(0.001))]);
-    const two = await seller([routstrModel(inSats(0.002))]);
-    await serve(discovering('one', 'routstr', one) + discovering('two', 'routstr', two));
-    expect((await ask('gpt-4o-mini')).provider).toBe('one');
-    one.on('/v1/models', { data: [routstrModel(inSats(0.003))] });
-    await until(async () => (await rates('one'))['gpt-4o-mini'] === 3000, 3_000);
-    expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'two' });
-    two.on('/v1/models', { data: [routstrModel({ id: 'another', alias_ids: [], canonical_slug: null })] });
-    await until(async () => (await rates('two')).another !== undefined, 3_000);
-    expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'one' });
-  });
+const names = ({ heard }: FakeSeller): (string | undefined)[] => [
+  ...new Set(heard.map(({ authorization }) => authorization)),
+];
 
-  it('keeps what it last read well where a feed fails, and says so', async () => {
-    const one = await seller([routstrModel(inSats(0.001))]);
-    await serve(discovering('one', 'routstr', one));
-    one.on('/v1/models', (response) => response.writeHead(503).end());
-    await until(async () => (await shown('one')).feed!.last_error !== null, 3_000);
-    expect((await shown('one')).feed).toMatchObject({ last_error: 'answered 503', state: 'fresh' });
-    expect((await ask('gpt-4o-mini')).status).toBe(200);
-    await until(async () => (await shown('one')).feed!.state === 'stale', 6_000);
-    expect((await ask('gpt-4o-mini')).status).toBe(200);
-    expect(await get('/health')).toMatchObject({
-      status: 'degraded',
-      providers: { one: { feed: 'stale' } },
-    });
-  });
+it('a start routes by the price of the feeds, and so does each moment after it', async () => {
+  const one = await seller([routstrModel(inSats(0.001))]);
+  const two = await seller([routstrModel(inSats(0.002))]);
+  const text = discovering('one', 'routstr', one) + discovering('two', 'routstr', two);
+  await serve(text);
+  expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'one' });
+  // By the name that the feed gives it besides.
+  expect(await ask('openai/gpt-4o-mini')).toMatchObject({ status: 200, provider: 'one' });
 
-  it('takes a price that moves a thousandfold only when it is read twice', async () => {
-    const one = await seller([routstrModel(inSats(0.001))]);
-    await serve(discovering('one', 'routstr', one));
-    let readings = 0;
-    one.on('/v1/models', (response) => {
-      readings++;
-      // Wrong once, then right again.
-      const price = readings === 1 ? 0.000_001 : 0.001;
-      response.end(JSON.stringify({ data: [routstrModel(inSats(price))] }));
-    });
-    await until(async () => (await shown('one')).feed!.unroutable.length > 0, 3_000);
-    expect((await shown('one')).feed!.unroutable[0]!.reason).toContain('more than tenfold');
-    expect((await ask('gpt-4o-mini')).status).toBe(404);
-    await until(async () => (await rates('one'))['gpt-4o-mini'] === 1000, 3_000);
-    one.on('/v1/models', { data: [routstrModel(inSats(1))] });
-    await until(async () => (await rates('one'))['gpt-4o-mini'] === 1_000_000, 5_000);
-  });
+  // A price moves.
+  one.on('/v1/models', { data: [routstrModel(inSats(0.003))] });
+  await until(async () => (await rates('one'))['gpt-4o-mini'] === 3000, 3_000);
+  expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'two' });
 
-  it('keeps what it read through a reload, but not for another key', async () => {
-    const one = await seller([routstrModel(inSats(0.001))]);
-    const text = discovering('one', 'routstr', one);
-    await serve(text);
-    one.on('/v1/models', (response) => response.writeHead(500).end());
-    write(`${text}\n[pricing]\nmarkup_ppm = 1000000\n`);
-    await core!.reload();
-    expect(await rates('one')).toMatchObject({ 'gpt-4o-mini': 2000 });
-    expect((await ask('gpt-4o-mini')).status).toBe(200);
-    write(text.replace('sk-of-one', 'sk-of-somebody'));
-    await core!.reload();
-    expect((await shown('one')).models).toEqual([]);
-  });
+  // A model vanishes, and a feed fails: the other one, and what it last said, serve.
+  const other = { id: 'another', alias_ids: [], canonical_slug: null };
+  two.on('/v1/models', { data: [routstrModel({ ...other, ...inSats(0.002) })] });
+  one.on('/v1/models', (response) => response.writeHead(503).end());
+  await until(async () => (await rates('two')).another !== undefined, 3_000);
+  await until(async () => (await shown('one')).feed!.last_error === 'answered 503', 3_000);
+  expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'one' });
+
+  // Each key went to its own origin and to nobody else.
+  expect([names(one), names(two)]).toEqual([['Bearer sk-of-one'], ['Bearer sk-of-two']]);
+
+  // A reload keeps what was read, but not for another key.
+  write(`${text}\n[pricing]\nmarkup_ppm = 1000000\n`);
+  await core!.reload();
+  expect(await rates('one')).toMatchObject({ 'gpt-4o-mini': 6000 });
+  write(text.replace('sk-of-one', 'sk-of-somebody'));
+  await core!.reload();
+  expect((await shown('one')).models).toEqual([]);
 });
 
-describe('a USD', () => {
-  const inUsd = openrouterModel({ id: 'openai/gpt-4o-mini' });
-
-  it('costs what nobody says, so that its prices are unknown', async () => {
-    const router = await seller([inUsd]);
-    await serve(discovering('router', 'openrouter', router));
-    const { feed, reasons } = await shown('router');
-    expect(feed!.unroutable[0]).toEqual({
-      model: 'openai/gpt-4o-mini',
-      reason: 'its price is in USD, and nothing says what a USD costs: set pricing.sats_per_usd',
-    });
-    expect(reasons).toEqual(['no model of its feed has a price that can be used: see unroutable']);
-    expect((await ask('openai/gpt-4o-mini')).status).toBe(404);
-  });
-
-  it('costs what the operator says', async () => {
-    const router = await seller([inUsd]);
-    await serve(`[pricing]\nsats_per_usd = 1000\n${discovering('router', 'openrouter', router)}`);
-    expect(await rates('router')).toMatchObject({ 'openai/gpt-4o-mini': 150 });
-  });
-
-  it('costs what a feed with both implies', async () => {
-    const router = await seller([inUsd]);
+describe('prices of several kinds', () => {
+  it("become sats by the rate that a feed with both implies, or are the operator's own", async () => {
+    const router = await seller([openrouterModel()]);
     const node = await seller([routstrModel()]);
-    await serve(
-      `[pricing]\nsats_per_usd = "feed"\n${discovering('router', 'openrouter', router)}${discovering('node', 'routstr', node)}`,
-    );
-    expect(await rates('router')).toMatchObject({ 'openai/gpt-4o-mini': 150 });
-    expect(await get('/providers')).toMatchObject({ sats_per_usd: 1000 });
-  });
-});
-
-describe('local models', () => {
-  it('of an Ollama cost what the operator says, and can do what it says of them', async () => {
-    const ollama = await seller([ollamaModel(), ollamaModel('nomic-embed:latest')]);
+    const ollama = await seller([ollamaModel(), ollamaModel('nomic-embed')]);
     ollama.on('/api/show', (response, { body }) => {
       const embeds = body.includes('nomic');
       response.end(JSON.stringify(ollamaDetails(embeds ? ['embedding'] : ['completion', 'tools'])));
     });
-    await serve(discovering('home', 'ollama', ollama, 'input_rate = 0\noutput_rate = 0'));
-    const { models, feed } = await shown('home');
-    expect(models).toMatchObject([
+    const mesh = await seller([meshModel()]);
+    await serve(
+      `[pricing]\nsats_per_usd = "feed"\n${discovering('router', 'openrouter', router)}${discovering('node', 'routstr', node)}${discovering('home', 'ollama', ollama, 'input_rate = 0\noutput_rate = 0')}${discovering('mesh', 'mesh-llm', mesh)}`,
+    );
+    expect(await rates('router')).toMatchObject({ 'openai/gpt-4o-mini': 150 });
+    expect(await get('/providers')).toMatchObject({ sats_per_usd: 1000 });
+    expect(await get('/v1/models/openai/gpt-4o-mini')).toMatchObject({
+      arbstr: { providers: [{ name: 'router' }, { name: 'node' }] },
+    });
+    const home = await shown('home');
+    expect(home.models).toMatchObject([
       { id: 'llama3.2:latest', context_window: 131_072, supports: ['json', 'tools'] },
       { id: 'llama3.2' },
     ]);
-    expect(feed!.unroutable.map(({ reason }) => reason)).toContain('it does not complete text');
-    expect(await ask('llama3.2')).toMatchObject({ status: 200, provider: 'home' });
-    // Asked once, not with every reading.
-    await until(() => ollama.count('/v1/models') > 2, 4_000);
-    expect(ollama.count('/api/show')).toBe(2);
-  });
-
-  it('have no price that nobody wrote down', async () => {
-    const mesh = await seller([meshModel()]);
-    await serve(discovering('mesh', 'mesh-llm', mesh));
-    expect((await shown('mesh')).feed!.unroutable).toEqual([
-      {
-        model: 'unsloth/Qwen3-8B-GGUF:Q4_K_M',
-        reason: 'its feed has no prices: write input_rate and output_rate (0 = free)',
-      },
+    expect(home.feed!.unroutable).toEqual([
+      { model: 'nomic-embed', reason: 'it does not complete text' },
     ]);
+    expect(await ask('llama3.2')).toMatchObject({ status: 200, provider: 'home' });
+    expect(await shown('mesh')).toMatchObject({
+      routable: false,
+      reasons: ['no model of its feed has a price that can be used: see unroutable'],
+      feed: { unroutable: [{ model: 'unsloth/Qwen3-8B-GGUF:Q4_K_M' }] },
+    });
+    expect((await ask('unsloth/Qwen3-8B-GGUF:Q4_K_M')).status).toBe(404);
+    const metrics = await (await fetch(`${core!.url}/metrics`)).text();
+    expect(metrics).toMatch(/^arbstr_feed_age_seconds\{provider="node"\} \d/m);
+    expect(metrics).toMatch(/^arbstr_feed_unroutable\{provider="mesh"\} 1$/m);
   });
 });
 
@@ -282,43 +210,41 @@ describe("a node's balance", () => {
   });
 });
 
-describe('a hostile feed', () => {
-  it.each<[string, (evil: FakeSeller, bait: FakeSeller) => void, RegExp]>([
-    [
-      'sends the key elsewhere',
-      (evil, bait) =>
-        evil.on('/v1/models', (response) =>
-          response.writeHead(302, { location: `${bait.url}/models` }).end(),
-        ),
-      /redirect \(302\), which is not followed/,
-    ],
-    [
-      'never ends',
-      (evil) =>
-        evil.on('/v1/models', (response) => {
-          const chunk = Buffer.alloc(1024 * 1024, ' ');
-          const more = (): void => {
-            while (!response.destroyed && response.write(chunk));
-            if (!response.destroyed) response.once('drain', more);
-          };
-          more();
-        }),
-      /more than 4 MiB/,
-    ],
-    ['is all brackets', (evil) => evil.on('/v1/models', (r) => r.end('['.repeat(200_000))), /lists and objects/],
-    ['is a page', (evil) => evil.on('/v1/models', (r) => r.end('<html>')), /is not JSON/],
-    ['is another thing', (evil) => evil.on('/v1/models', { object: 'list' }), /is not a list/],
-    ['is empty', (evil) => evil.on('/v1/models', { data: [] }), /lists no models/],
-  ])('that %s changes nothing for others', async (_what, spoil, reason) => {
-    const evil = await seller(null);
+describe('hostile feeds', () => {
+  it('change nothing for others, and are named', async () => {
     const bait = await seller([routstrModel()]);
+    const evil: Record<string, [Route | object, string]> = {
+      redirect: [
+        (response) => response.writeHead(302, { location: `${bait.url}/models` }).end(),
+        'answered with a redirect (302), which is not followed',
+      ],
+      endless: [pour, 'answered with more than 4 MiB'],
+      brackets: [
+        (response) => response.end('['.repeat(200_000)),
+        'has more than 100000 lists and objects',
+      ],
+      page: [(response) => response.end('<html>'), 'is not JSON'],
+      another: [{ object: 'list' }, 'is not a list of models'],
+      empty: [{ data: [] }, 'lists no models'],
+      hasty: [(response) => response.destroy(), 'cannot be reached (UND_ERR_SOCKET)'],
+    };
     const good = await seller([routstrModel(inSats(0.001))]);
-    spoil(evil, bait);
-    await serve(discovering('evil', 'routstr', evil) + discovering('good', 'routstr', good));
-    await until(async () => (await shown('evil')).feed!.last_error !== null, 5_000);
-    expect((await shown('evil')).feed!.last_error).toMatch(reason);
+    let text = discovering('good', 'routstr', good);
+    for (const [name, [answer]] of Object.entries(evil)) {
+      const started = await seller(null);
+      started.on('/v1/models', answer);
+      text += discovering(name, 'routstr', started);
+    }
+    await serve(text);
+    for (const [name, [, message]] of Object.entries(evil)) {
+      expect([name, (await shown(name)).feed!.last_error]).toEqual([name, message]);
+    }
     expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'good' });
     expect(bait.heard).toEqual([]);
+    expect(await get('/health')).toMatchObject({
+      status: 'degraded',
+      providers: { good: { feed: 'fresh' }, page: { feed: 'failed' } },
+    });
   });
 
   it('cannot take the name of a virtual model, nor bring one that breaks a header', async () => {
@@ -342,3 +268,10 @@ describe('a hostile feed', () => {
     expect((await ask('auto')).provider).toBe('evil');
   });
 });
+
+/** Megabytes of nothing, for as long as somebody listens. */
+function pour(response: Parameters<Route>[0]): void {
+  const chunk = Buffer.alloc(1024 * 1024, ' ');
+  while (!response.destroyed && response.write(chunk));
+  if (!response.destroyed) response.once('drain', () => pour(response));
+}

@@ -3,6 +3,7 @@
  * instead: silently ignoring `max_sats_per_1k_output` removed people's spending caps, and reading
  * per-1k rates as per-1M billed a thousandth of the price.
  */
+import { FEATURE_GROUPS } from '../complexity/features.ts';
 import { isTable } from './expand-env.ts';
 import type { Findings } from './findings.ts';
 import { type Path, pathKey } from './line-index.ts';
@@ -18,7 +19,7 @@ const WEIGHTS = Object.fromEntries(
     'extra_keywords',
   ].map((name) => [
     name,
-    'is gone: the complexity score is calibrated on data and weighs other things; remove it, and see docs/complexity.md for what can be weighed',
+    `is gone: the complexity score is calibrated on data now; remove it, or weigh ${FEATURE_GROUPS.join(', ')}`,
   ]),
 );
 

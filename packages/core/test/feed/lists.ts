@@ -85,7 +85,12 @@ export const ollamaDetails = (capabilities: readonly string[], contextLength = 1
   license: '…',
   modelfile: '…',
   parameters: 'stop    "<|eot_id|>"',
-  details: { format: 'gguf', family: 'llama', parameter_size: '3.2B', quantization_level: 'Q4_K_M' },
+  details: {
+    format: 'gguf',
+    family: 'llama',
+    parameter_size: '3.2B',
+    quantization_level: 'Q4_K_M',
+  },
   model_info: { 'general.architecture': 'llama', 'llama.context_length': contextLength },
   capabilities,
 });

@@ -209,6 +209,31 @@ describe('choose', () => {
     expect(chosen(wish)).toMatchObject({ kind: 'refused', ...refusal });
   });
 
+  it('asks nobody whose account cannot cover the most that it may charge', () => {
+    const sellers = [seller({ name: 'a' }), seller({ name: 'b', input: 9, output: 9 })];
+    const body = { max_tokens: 100 };
+    const { candidates: all } = candidates({ sellers, body });
+    const { inputTokensMax } = all[0]!;
+    // 8 msat per token, in and out.
+    const needed = 8 * (inputTokensMax + 100);
+    expect(names({ sellers, body, balances: { a: needed } })).toEqual(['a', 'b']);
+    expect(names({ sellers, body, balances: { a: needed - 1 } })).toEqual(['b']);
+    const markedUp = { rates: { ...all[0]!.offer.rates, outputMsatPerMtok: 1e12 } };
+    const dear = [seller({ name: 'a', offer: markedUp })];
+    expect(names({ sellers: dear, body, balances: { a: needed } })).toEqual(['a']);
+    expect(chosen({ sellers, body, balances: { a: 0, b: 0 } })).toMatchObject({
+      kind: 'refused',
+      code: 'no_healthy_provider',
+    });
+  });
+
+  it('takes the longest answer of a model where nobody bounds it', () => {
+    const sellers = [seller({ name: 'a', offer: { maxOutputTokens: 1000 } })];
+    const free = { sellers, billing: null };
+    expect(names({ ...free, balances: { a: 10_000 } })).toEqual(['a']);
+    expect(chosen({ ...free, balances: { a: 8_000 } })).toMatchObject({ kind: 'refused' });
+  });
+
   it('lets price-changing parameters pass in free mode and where they are allowed', () => {
     const body = { service_tier: 'priority' };
     expect(names({ sellers: [seller({ name: 'a' })], body, billing: null })).toEqual(['a']);
