@@ -5,7 +5,7 @@
 import type { ProviderConfig } from '../config/types.ts';
 import type { FeedSource } from '../ports.ts';
 import type { Feed } from './feed.ts';
-import { type Earlier, type Reading, readBalance, readList } from './reading.ts';
+import { type Earlier, NOTHING_EARLIER, type Reading, readBalance, readList } from './reading.ts';
 import { type FeedStanding, pauseMs, standingOf } from './standing.ts';
 import { acceptPrices, NO_MEMORY, type PriceMemory } from './sudden.ts';
 
@@ -42,7 +42,7 @@ export class Follower {
   readonly #deps: FollowerDeps;
   #provider: ProviderConfig;
   #feed: Feed | null = null;
-  #earlier: Earlier = { hash: null, details: new Map() };
+  #earlier: Earlier = NOTHING_EARLIER;
   #memory: PriceMemory = NO_MEMORY;
   #readAtMs: number | null = null;
   #lastError: FeedState['lastError'] = null;
@@ -100,27 +100,36 @@ export class Follower {
 
   async #run(): Promise<void> {
     this.#timer = null;
-    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READING_MS)]);
-    const provider = this.#provider;
-    const [reading, balance] = await Promise.all([
-      readList(this.#deps.source, provider, this.#earlier, signal).catch(
-        (error: unknown): Reading => ({
-          kind: 'failed',
-          message: `cannot be read (${(error as Error).message})`,
-          retryAfterMs: null,
-        }),
-      ),
-      hasAccount(provider) ? readBalance(this.#deps.source, provider, signal) : null,
-    ]);
+    let retryAfterMs: number | null = null;
+    try {
+      retryAfterMs = await this.#read();
+    } catch (error) {
+      // A feed that trips us up must not take the others with it: it is not used.
+      this.#feed = null;
+      this.#earlier = NOTHING_EARLIER;
+      this.#fail(`cannot be used (${(error as Error).message})`);
+    }
     if (this.#stop.signal.aborted) return;
-    this.#balance = balance;
-    if (reading.kind === 'read') this.#take(reading);
-    else this.#fail(reading.message);
-    this.#deps.onChange();
-    const retryAfterMs = reading.kind === 'failed' ? reading.retryAfterMs : null;
     const order = { refreshMs: this.#refreshMs(), failures: this.#failuresInRow, retryAfterMs };
     const pause = pauseMs(order, this.#deps.random());
     this.#wait(this.#memory.doubted.size > 0 ? Math.min(pause, CONFIRM_MS) : pause);
+  }
+
+  /** Answers what the seller asked us to wait, ms. */
+  async #read(): Promise<number | null> {
+    const { source, onChange } = this.#deps;
+    const provider = this.#provider;
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(READING_MS)]);
+    const [reading, balance] = await Promise.all([
+      readList(source, provider, this.#earlier, signal),
+      hasAccount(provider) ? readBalance(source, provider, signal) : null,
+    ]);
+    if (this.#stop.signal.aborted) return null;
+    this.#balance = balance;
+    if (reading.kind === 'read') this.#take(reading);
+    else this.#fail(reading.message);
+    onChange();
+    return reading.kind === 'failed' ? reading.retryAfterMs : null;
   }
 
   #take({ feed, hash, details }: Reading & { kind: 'read' }): void {

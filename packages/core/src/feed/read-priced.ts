@@ -116,9 +116,11 @@ function supportsOf(
   architecture: Entry,
   parameters: unknown,
   imageTokens: number | 'unknown' | null,
-): ReadonlySet<Capability> {
-  const supports = new Set<Capability>(CAPABILITIES);
+): ReadonlySet<Capability> | null {
   const inputs = architecture.input_modalities;
+  const isSilent = !Array.isArray(inputs) && !Array.isArray(parameters);
+  if (isSilent && imageTokens !== 'unknown') return null;
+  const supports = new Set<Capability>(CAPABILITIES);
   const takesImages = !Array.isArray(inputs) || inputs.includes('image');
   if (!takesImages || imageTokens === 'unknown') supports.delete('images');
   if (Array.isArray(parameters)) {

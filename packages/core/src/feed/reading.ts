@@ -24,6 +24,8 @@ export interface Earlier {
   readonly details: ReadonlyMap<string, ModelDetails>;
 }
 
+export const NOTHING_EARLIER: Earlier = { hash: null, details: new Map() };
+
 export type Reading =
   | {
       readonly kind: 'read';

@@ -12,6 +12,7 @@ let answers: (path: string, provider: ProviderConfig) => object | FeedReply | Pr
 let asked: string[];
 let feeds: Feeds;
 let changes: number;
+let onChange: () => void;
 let warned: string[];
 
 beforeEach(() => {
@@ -19,6 +20,7 @@ beforeEach(() => {
   asked = [];
   warned = [];
   changes = 0;
+  onChange = () => {};
   feeds = createFeeds({
     source: {
       ask: async (provider: ProviderConfig, { path }: FeedQuestion) => {
@@ -33,7 +35,10 @@ beforeEach(() => {
     nowMs: Date.now,
     random: () => 0,
     log: { warn: (_facts, message) => void warned.push(message), info() {} },
-    onChange: () => void changes++,
+    onChange() {
+      changes++;
+      onChange();
+    },
   });
 });
 afterEach(() => {
@@ -160,11 +165,26 @@ describe('a feed', () => {
       throw new TypeError('a bug');
     };
     await followed(TEXT);
-    expect(feeds.stateOf('node')!.lastError!.message).toBe('cannot be read (a bug)');
+    expect(feeds.stateOf('node')!.lastError!.message).toBe('cannot be used (a bug)');
     answers = () => list(0.001);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(feeds.stateOf('node')).toMatchObject({ standing: 'fresh', lastError: null });
   });
+});
+
+it('that cannot be offered is not used, and the others are', async () => {
+  answers = () => list(0.001);
+  const read = await followed(TEXT);
+  onChange = () => {
+    throw new TypeError('a bug');
+  };
+  answers = () => list(0.002);
+  await vi.advanceTimersByTimeAsync(120_000);
+  expect(feeds.stateOf('node')!.lastError!.message).toBe('cannot be used (a bug)');
+  expect(offered(read)).toEqual({});
+  onChange = () => {};
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(offered(read)).toEqual({ 'gpt-4o-mini': 2_000_000 });
 });
 
 describe('a start', () => {
