@@ -263,6 +263,8 @@ export interface Offer {
   readonly rates: Rates;
   /** Without it: what the provider is owed. */
   readonly providerRates: Rates;
+  /** Dearer rates of longer prompts, ascending; each for the whole request. */
+  readonly steps: readonly RateStep[];
   /** Tokens of prompt and answer together; null = unknown. */
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
@@ -272,6 +274,13 @@ export interface Offer {
   readonly reasoning: boolean;
   /** Upper bound of input tokens per image. */
   readonly imageTokens: number;
+}
+
+export interface RateStep {
+  /** Of the prompt. */
+  readonly fromTokens: number;
+  readonly rates: Rates;
+  readonly providerRates: Rates;
 }
 
 /** How an in-process provider behaves (`[providers.mock]`). */

@@ -35,15 +35,25 @@ export interface FeedModel {
   readonly unfit: string | null;
 }
 
-/** Per token, the fee per request. */
-export interface FeedPrice {
-  readonly currency: 'sat' | 'usd';
+/** Per token. */
+export interface TokenPrices {
   readonly input: Decimal;
   readonly output: Decimal;
   readonly cachedInput: Decimal | null;
+}
+
+export interface FeedPrice extends TokenPrices {
+  readonly currency: 'sat' | 'usd';
+  /** Dearer prices of longer prompts, ascending: each for the whole request. */
+  readonly steps: readonly FeedStep[];
+  /** Per request. */
   readonly fee: Decimal | null;
   /** The same price in USD, where the seller says both; null = it does not. */
   readonly inUsd: { readonly input: Decimal; readonly output: Decimal } | null;
+}
+
+export interface FeedStep extends TokenPrices {
+  readonly fromTokens: number;
 }
 
 /** A price that cannot be used is not a price of zero. */

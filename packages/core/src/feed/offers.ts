@@ -15,7 +15,7 @@ import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import { type Rates, withMarkup } from '../pricing/rate.ts';
 import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import type { Feed, FeedModel, Unroutable } from './feed.ts';
-import { feedRates } from './rates.ts';
+import { feedRates, type TokenRates } from './rates.ts';
 
 export interface Listing {
   /** By every name that the seller takes for a model. */
@@ -71,28 +71,41 @@ function offerOf(
     : makeOffer(name, rates, ownInfo(terms, name, model), model, order);
 }
 
+interface OfferRates {
+  readonly rates: Rates;
+  readonly steps: readonly { readonly fromTokens: number; readonly rates: Rates }[];
+}
+
 /** Both of the operator's own rates replace the feed's price, fee included; one alone replaces that one. */
 function ratesOf(
   own: PartialRates,
   model: FeedModel | null,
   order: ListingOrder,
-): Rates | { readonly unknown: string } {
-  if (own.input !== null && own.output !== null) return ratesFrom(own.input, own.output, own);
+): OfferRates | { readonly unknown: string } {
+  if (own.input !== null && own.output !== null) {
+    const { input, output, cachedInput, baseFee } = own;
+    return { rates: ratesFrom({ input, output, cachedInput }, baseFee), steps: [] };
+  }
   if (model === null) {
     return { unknown: order.feed === null ? order.noFeed : 'its feed does not list it' };
   }
   const said = feedRates(model.price, order.msatPerUsd);
   if ('unknown' in said) return said;
-  return ratesFrom(own.input ?? said.input, own.output ?? said.output, {
-    cachedInput: own.cachedInput ?? (own.input === null ? said.cachedInput : null),
-    baseFee: own.baseFee ?? msat(said.baseFee),
-  });
+  const withOwn = (prices: TokenRates): Rates => {
+    const cachedInput = own.cachedInput ?? (own.input === null ? prices.cachedInput : null);
+    const input = own.input ?? prices.input;
+    const output = own.output ?? prices.output;
+    return ratesFrom({ input, output, cachedInput }, own.baseFee ?? msat(said.baseFee));
+  };
+  return {
+    rates: withOwn(said),
+    steps: said.steps.map((step) => ({ fromTokens: step.fromTokens, rates: withOwn(step) })),
+  };
 }
 
 const ratesFrom = (
-  input: number,
-  output: number,
-  { cachedInput, baseFee }: Pick<PartialRates, 'cachedInput' | 'baseFee'>,
+  { input, output, cachedInput }: TokenRates,
+  baseFee: PartialRates['baseFee'],
 ): Rates => ({
   inputMsatPerMtok: input,
   outputMsatPerMtok: output,
@@ -126,15 +139,20 @@ const ownInfo = (
 
 function makeOffer(
   name: string,
-  providerRates: Rates,
+  { rates, steps }: OfferRates,
   own: ModelInfo | undefined,
   said: FeedModel | null,
   { markupPpm }: ListingOrder,
 ): Offer {
   return {
     model: name,
-    rates: withMarkup(providerRates, markupPpm),
-    providerRates,
+    rates: withMarkup(rates, markupPpm),
+    providerRates: rates,
+    steps: steps.map((step) => ({
+      fromTokens: step.fromTokens,
+      rates: withMarkup(step.rates, markupPpm),
+      providerRates: step.rates,
+    })),
     contextWindow: own?.contextWindow ?? said?.contextWindow ?? null,
     maxOutputTokens: own?.maxOutputTokens ?? said?.maxOutputTokens ?? null,
     supports: own?.supports ?? said?.supports ?? null,

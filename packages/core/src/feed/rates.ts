@@ -1,6 +1,6 @@
 /** Prices of feeds as rates: integer msat per 1M tokens, rounded up once, or why there is none. Pure. */
 import { ceilTimes } from '../pricing/decimal.ts';
-import type { FeedModel, FeedPrice, UnknownPrice } from './feed.ts';
+import type { FeedModel, FeedPrice, TokenPrices, UnknownPrice } from './feed.ts';
 
 /**
  * What a price in a feed may be, sats per 1M tokens. The cheapest models cost some 10 and the dearest
@@ -16,12 +16,16 @@ const MIN_MSAT = BigInt(FEED_RATE_SATS_MIN * 1000);
 const MAX_MSAT = BigInt(FEED_RATE_SATS_MAX) * 1000n;
 const FEE_MAX_MSAT = BigInt(FEED_FEE_SATS_MAX) * 1000n;
 
-export interface FeedRates {
+export interface TokenRates {
   readonly input: number;
   readonly output: number;
   readonly cachedInput: number | null;
+}
+
+export interface FeedRates extends TokenRates {
   /** msat per request. */
   readonly baseFee: number;
+  readonly steps: readonly (TokenRates & { readonly fromTokens: number })[];
 }
 
 /** `msatPerUsd`: null = nobody says what a USD costs. */
@@ -39,8 +43,24 @@ export function feedRates(
       unknown: 'its price is in USD, and nothing says what a USD costs: set pricing.sats_per_usd',
     };
   }
-  const input = ceilTimes(price.input, unit * 1_000_000n);
-  const output = ceilTimes(price.output, unit * 1_000_000n);
+  const rates = tokenRates(price, unit);
+  if ('unknown' in rates) return rates;
+  const steps: FeedRates['steps'][number][] = [];
+  for (const step of price.steps) {
+    const stepped = tokenRates(step, unit);
+    if ('unknown' in stepped) return stepped;
+    steps.push({ fromTokens: step.fromTokens, ...stepped });
+  }
+  const fee = price.fee === null ? 0n : ceilTimes(price.fee, unit);
+  if (fee > FEE_MAX_MSAT) {
+    return { unknown: `its fee is above ${FEED_FEE_SATS_MAX} sats per request, which is absurd` };
+  }
+  return { ...rates, baseFee: Number(fee), steps };
+}
+
+function tokenRates(prices: TokenPrices, unit: bigint): TokenRates | UnknownPrice {
+  const input = ceilTimes(prices.input, unit * 1_000_000n);
+  const output = ceilTimes(prices.output, unit * 1_000_000n);
   for (const [rate, what] of [
     [input, 'input'],
     [output, 'output'],
@@ -48,15 +68,10 @@ export function feedRates(
     if (rate > MAX_MSAT) return absurd(`price of ${what}`, 'above', FEED_RATE_SATS_MAX);
     if (rate < MIN_MSAT) return absurd(`price of ${what}`, 'below', FEED_RATE_SATS_MIN);
   }
-  const fee = price.fee === null ? 0n : ceilTimes(price.fee, unit);
-  if (fee > FEE_MAX_MSAT) {
-    return { unknown: `its fee is above ${FEED_FEE_SATS_MAX} sats per request, which is absurd` };
-  }
   return {
     input: Number(input),
     output: Number(output),
-    cachedInput: cachedRate(price, unit, input),
-    baseFee: Number(fee),
+    cachedInput: cachedRate(prices, unit, input),
   };
 }
 
@@ -64,7 +79,7 @@ const msatPerUnit = (currency: FeedPrice['currency'], msatPerUsd: number | null)
   currency === 'sat' ? 1000n : msatPerUsd === null ? null : BigInt(msatPerUsd);
 
 /** One that is dearer than a new prompt is a mistake of the feed: the input's is right then. */
-function cachedRate({ cachedInput }: FeedPrice, unit: bigint, input: bigint): number | null {
+function cachedRate({ cachedInput }: TokenPrices, unit: bigint, input: bigint): number | null {
   if (cachedInput === null) return null;
   const rate = ceilTimes(cachedInput, unit * 1_000_000n);
   return rate > input ? null : Number(rate);

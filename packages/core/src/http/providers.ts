@@ -91,6 +91,10 @@ function wireProvider(provider: ProviderConfig, { breakers, feeds, nowMs }: Prov
     models: [...offers.values()].map((offer) => ({
       id: offer.model,
       ...wireRates(offer.rates),
+      long_prompts: offer.steps.map(({ fromTokens, rates }) => ({
+        from_tokens: fromTokens,
+        ...wireRates(rates),
+      })),
       context_window: offer.contextWindow,
       max_output_tokens: offer.maxOutputTokens,
       supports: offer.supports === null ? null : [...offer.supports],

@@ -68,8 +68,9 @@ export interface EligibleInput {
 /** A hold covers twice our own count at least, also where a provider's reports are trusted. */
 const TOLERANCE_MIN = 2;
 
-export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candidate | Exclusion {
+export function judge(input: EligibleInput, listed: Seller, tier: Tier): Candidate | Exclusion {
   const { availability, rule } = input;
+  const seller = atPromptSize(listed, inputTokensAt(input, listed.offer));
   const { provider, offer } = seller;
   const exclusion = forbidden(input, seller) ?? unfit(input, seller);
   if (exclusion !== null) return exclusion;
@@ -85,6 +86,19 @@ export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candida
     return { reason: 'balance_too_low' };
   }
   return candidate;
+}
+
+/** Our estimate may be too low, and the dearer rates are for the whole request then. */
+const STEP_MARGIN = 1.2;
+
+/** A seller that charges more for long prompts, as what it is for this one. */
+function atPromptSize(seller: Seller, estimatedInput: number): Seller {
+  const { offer } = seller;
+  if (offer.steps.length === 0) return seller;
+  const step = offer.steps.findLast(({ fromTokens }) => estimatedInput * STEP_MARGIN >= fromTokens);
+  if (step === undefined) return seller;
+  const { rates, providerRates } = step;
+  return { ...seller, offer: { ...offer, rates, providerRates } };
 }
 
 /**

@@ -36,6 +36,7 @@ describe('a node of Routstr', () => {
       cachedInput: 75_000,
       // 0.001 sat is the least that it charges at all, and no fee.
       baseFee: 0,
+      steps: [],
     });
     expect(model('routstr', entry)).toMatchObject({
       id: 'gpt-4o-mini',
@@ -89,6 +90,7 @@ describe('OpenRouter', () => {
       output: 600_000,
       cachedInput: 75_000,
       baseFee: 0,
+      steps: [],
     });
     expect(model('openrouter', entry)).toMatchObject({
       aliases: ['openai/gpt-4o-mini-2024-07-18'],
@@ -113,6 +115,39 @@ describe('OpenRouter', () => {
     });
     expect(rates('openrouter', usd({ internal_reasoning: '0.0000001' }))).toMatchObject({
       output: 2_000_000,
+    });
+  });
+
+  it('charges more for long prompts, whatever the order of its list', () => {
+    const entry = usd({
+      input_cache_read: '0.0000001',
+      overrides: [
+        { min_prompt_tokens: 256_000, prompt: '0.000004', completion: '0.000008' },
+        { min_prompt_tokens: 32_000, prompt: '0.000002', input_cache_read: '0.0000002' },
+      ],
+    });
+    expect(rates('openrouter', entry)).toMatchObject({
+      input: 1_000_000,
+      output: 2_000_000,
+      steps: [
+        { fromTokens: 32_000, input: 2_000_000, output: 2_000_000, cachedInput: 200_000 },
+        { fromTokens: 256_000, input: 4_000_000, output: 8_000_000, cachedInput: 200_000 },
+      ],
+    });
+  });
+
+  it('costs what it costs at its dearest hour, and gives no discount on volume', () => {
+    const entry = usd({
+      overrides: [
+        { utc_start: '1630', utc_end: '0030', prompt: '0.0000005' },
+        { utc_start: '0800', utc_end: '1000', completion: '0.000009' },
+        { min_prompt_tokens: 1000, prompt: '0.0000001' },
+      ],
+    });
+    expect(rates('openrouter', entry)).toMatchObject({
+      input: 1_000_000,
+      output: 9_000_000,
+      steps: [{ fromTokens: 1000, input: 1_000_000, output: 9_000_000 }],
     });
   });
 

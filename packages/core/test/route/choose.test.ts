@@ -227,6 +227,25 @@ describe('choose', () => {
     });
   });
 
+  it('charges a long prompt as a seller does that charges more for it', () => {
+    const { rates } = seller({ name: 'x', input: 20, output: 20 }).offers.get(MODEL)!;
+    const steps = [{ fromTokens: 1000, rates, providerRates: rates }];
+    const sellers = [
+      seller({ name: 'stepped', input: 8, offer: { steps } }),
+      seller({ name: 'flat', input: 9, output: 9 }),
+    ];
+    const prompt = (words: number) => ({
+      messages: [{ role: 'user', content: 'word '.repeat(words) }],
+    });
+    expect(names({ sellers, body: prompt(100) })).toEqual(['stepped', 'flat']);
+    const long = candidates({ sellers, body: prompt(2000) });
+    expect(long.candidates.map(({ provider }) => provider.name)).toEqual(['flat', 'stepped']);
+    const [, stepped] = long.candidates;
+    expect(stepped!.offer.providerRates).toBe(rates);
+    // What is held covers it.
+    expect(long.ceilingMsat).toBeGreaterThanOrEqual(20 * stepped!.inputTokensMax);
+  });
+
   it('takes the longest answer of a model where nobody bounds it', () => {
     const sellers = [seller({ name: 'a', offer: { maxOutputTokens: 1000 } })];
     const free = { sellers, billing: null };
