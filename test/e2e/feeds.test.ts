@@ -221,7 +221,7 @@ describe('hostile feeds', () => {
       endless: [pour, 'answered with more than 4 MiB'],
       brackets: [
         (response) => response.end('['.repeat(200_000)),
-        'has more than 100000 lists and objects',
+        'has more than 50000 lists and objects',
       ],
       page: [(response) => response.end('<html>'), 'is not JSON'],
       another: [{ object: 'list' }, 'is not a list of models'],

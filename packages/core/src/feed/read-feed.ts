@@ -10,7 +10,7 @@ import { readListed } from './read-listed.ts';
 import { readPriced } from './read-priced.ts';
 
 /** OpenRouter, the largest there is, has some 500. */
-const MODELS_MAX = 5_000;
+const MODELS_MAX = 2_000;
 /** Other names of one model that are looked at. */
 const ALIASES_MAX = 16;
 /** Names stand in headers, in paths and in the log. */

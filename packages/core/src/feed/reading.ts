@@ -11,7 +11,7 @@ import { type ModelDetails, readOllamaDetails } from './read-ollama-details.ts';
  * Brackets in one answer. JSON.parse makes an object of each: without a bound, four megabytes of them
  * would stop all requests for a quarter of a second. A model has some ten.
  */
-const CONTAINERS_MAX = 100_000;
+const CONTAINERS_MAX = 50_000;
 /** Models of which one reading asks for details; the others' turn comes with the next ones. */
 const DETAILS_MAX = 32;
 /** Msat: more than all there will ever be. */

@@ -99,7 +99,8 @@ function wireProvider(provider: ProviderConfig, { breakers, feeds, nowMs }: Prov
       max_output_tokens: offer.maxOutputTokens,
       supports: offer.supports === null ? null : [...offer.supports],
       reasoning: offer.reasoning,
-      state: models[offer.model] ?? 'closed',
+      // Not by [] alone: a model may be called "constructor".
+      state: Object.hasOwn(models, offer.model) ? models[offer.model] : 'closed',
     })),
   };
 }

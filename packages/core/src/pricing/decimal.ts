@@ -44,8 +44,19 @@ export function ceilRatio(a: Decimal, b: Decimal, factor: bigint): bigint {
   return ceilDiv(a.digits * factor * powerOfTen(shift), b.digits * powerOfTen(-shift));
 }
 
+/** Computed once each: a list of models needs thousands of them. */
+const POWERS: bigint[] = [];
+
 /** 1 for negative ones: those belong below the line. */
-const powerOfTen = (exponent: number): bigint => 10n ** BigInt(Math.max(0, exponent));
+function powerOfTen(exponent: number): bigint {
+  const nth = Math.max(0, exponent);
+  let power = POWERS[nth];
+  if (power === undefined) {
+    power = 10n ** BigInt(nth);
+    POWERS[nth] = power;
+  }
+  return power;
+}
 
 export const isZero = ({ digits }: Decimal): boolean => digits === 0n;
 

@@ -251,7 +251,7 @@ describe('a list', () => {
     [{ data: {} }, 'is not a list of models'],
     [{ data: null }, 'lists no models'],
     [[], 'lists no models'],
-    [{ data: new Array(5001).fill({}) }, 'lists 5001 models; at most 5000 are taken'],
+    [{ data: new Array(2001).fill({}) }, 'lists 2001 models; at most 2000 are taken'],
   ])('%j is refused as a whole', (body, wrong) => {
     expect(readFeed('routstr', body)).toEqual({ wrong });
   });
