@@ -16,6 +16,7 @@ const DOCUMENTS = [
   'docs/runbook.md',
   'docs/errors.md',
   'docs/failures.md',
+  'docs/feeds.md',
   ...ADRS.map((name) => `docs/adr/${name}`),
 ];
 const SOURCES = ['packages/core/src', 'packages/vault/src'];
