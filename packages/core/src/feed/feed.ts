@@ -31,7 +31,7 @@ export interface FeedModel {
   readonly reasoning: boolean | null;
   /** What an image costs at most, as tokens of input; null = the feed does not say. */
   readonly imageTokens: number | null;
-  /** What makes it unfit for chat completions; null = nothing. */
+  /** Why it is not sold unless the operator lists it: it does something else than complete text. null = it does that. */
   readonly unfit: string | null;
 }
 

@@ -64,7 +64,8 @@ function offerOf(
   if (order.virtualModels.has(name)) {
     return { unknown: 'a virtual model has this name, which goes before a feed' };
   }
-  if (model !== null && model.unfit !== null) return { unknown: model.unfit };
+  const unfit = model?.unfit ?? null;
+  if (unfit !== null && !order.provider.models.includes(name)) return { unknown: unfit };
   const rates = ratesOf(ownRates(terms, name, model), model, order);
   return 'unknown' in rates
     ? rates

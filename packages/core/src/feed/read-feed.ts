@@ -45,6 +45,8 @@ export function readFeed(kind: ProviderKind, body: unknown): Feed | { readonly w
     } else if (models.has(id) || refused.has(id)) {
       models.delete(id);
       refused.set(id, 'it stands twice in the feed, so nobody can say which price holds');
+    } else if (entry.enabled === false) {
+      refused.set(id, 'its seller has it disabled');
     } else {
       const { aliases, ...model } = READERS[kind](entry, id);
       models.set(id, { id, ...model, aliases: readAliases(aliases, id) });

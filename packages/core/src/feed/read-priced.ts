@@ -26,7 +26,7 @@ export function readPriced(entry: Entry, kind: 'routstr' | 'openrouter'): EntryR
     supports: supportsOf(architecture, entry.supported_parameters, imageTokens),
     reasoning: reasoningOf(entry),
     imageTokens: imageTokens === 'unknown' ? null : imageTokens,
-    unfit: unfitOf(entry, architecture),
+    unfit: unfitOf(architecture),
   };
 }
 
@@ -77,8 +77,7 @@ function reasoningOf({ supported_parameters: parameters, reasoning }: Entry): bo
   return parameters.includes('reasoning') || parameters.includes('include_reasoning');
 }
 
-function unfitOf(entry: Entry, { output_modalities: outputs }: Entry): string | null {
-  if (entry.enabled === false) return 'its seller has it disabled';
+function unfitOf({ output_modalities: outputs }: Entry): string | null {
   return Array.isArray(outputs) && !outputs.includes('text') ? 'it does not answer in text' : null;
 }
 

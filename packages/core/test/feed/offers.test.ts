@@ -104,6 +104,14 @@ describe('what is sold', () => {
     expect(listing({ models: ['c'] }).unroutable).toEqual([{ model: 'c', reason: 'no feed' }]);
   });
 
+  it('does something else than complete text only where it is listed', () => {
+    const feed = node(
+      priced(0.001, 0.001, { architecture: { output_modalities: ['embeddings'] } }),
+    );
+    expect(listing({ feed }).unroutable[0]!.reason).toBe('it does not answer in text');
+    expect(listing({ feed, models: ['gpt-4o-mini'] }).shown).toHaveLength(1);
+  });
+
   it('has every name that the seller takes, at the same price', () => {
     const feed = node(priced(0.001, 0.001, { alias_ids: ['x/a'] }));
     expect(listing({ feed, byModel: { 'gpt-4o-mini': { input: 5, output: 6 } } }).shown).toEqual([

@@ -76,9 +76,10 @@ describe('a node of Routstr', () => {
   });
 
   it('does not sell what is disabled', () => {
-    expect(model('routstr', routstrModel({ enabled: false })).unfit).toBe(
-      'its seller has it disabled',
-    );
+    expect(feed('routstr', routstrModel({ enabled: false }))).toEqual({
+      models: [],
+      refused: [{ model: 'gpt-4o-mini', reason: 'its seller has it disabled' }],
+    });
   });
 });
 
