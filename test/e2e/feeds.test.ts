@@ -210,6 +210,23 @@ describe("a node's balance", () => {
   });
 });
 
+it('a node that wants to be paid has failed, and the caller gets an answer', async () => {
+  const poor = await seller([routstrModel(inSats(0.001))]);
+  const rich = await seller([routstrModel(inSats(0.002))]);
+  poor.on('/v1/chat/completions', (response) => {
+    const error = { type: 'insufficient_quota', code: 'insufficient_balance', message: 'Pay.' };
+    response.writeHead(402).end(JSON.stringify({ detail: { error } }));
+  });
+  await serve(
+    `[breaker]\nfailures = 2\n${discovering('poor', 'routstr', poor)}${discovering('rich', 'routstr', rich)}`,
+  );
+  for (const _nth of [1, 2, 3]) {
+    expect(await ask('gpt-4o-mini')).toMatchObject({ status: 200, provider: 'rich' });
+  }
+  expect(poor.count('/v1/chat/completions')).toBe(2);
+  expect(await get('/health')).toMatchObject({ providers: { poor: { state: 'open' } } });
+});
+
 describe('hostile feeds', () => {
   it('change nothing for others, and are named', async () => {
     const bait = await seller([routstrModel()]);

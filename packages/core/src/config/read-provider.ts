@@ -76,7 +76,7 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     offers: listingOf({
       provider: { models, terms },
       feed: null,
-      noFeed: NOT_READ_YET,
+      noPrices: NOT_READ_YET,
       msatPerUsd: null,
       markupPpm: reading.markupPpm,
       virtualModels: new Map(),

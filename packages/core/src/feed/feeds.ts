@@ -31,7 +31,7 @@ interface Applied {
   readonly from: ProviderConfig;
   readonly feed: Feed | null;
   readonly msatPerUsd: number | null;
-  readonly noFeed: string;
+  readonly noPrices: string | null;
   readonly listing: Listing;
   readonly provider: ProviderConfig;
 }
@@ -52,8 +52,9 @@ export function createFeeds(deps: FollowerDeps): Feeds {
 
   function msatPerUsd(config: Config): number | null {
     if (config.msatPerUsd !== 'feed') return config.msatPerUsd;
-    const rates = [...followers.values()].flatMap(({ feed }) => {
-      const rate = feed === null ? null : impliedBy(feed);
+    const rates = [...followers.values()].flatMap((follower) => {
+      const { feed } = follower;
+      const rate = feed === null || whyNoPrices(follower) !== null ? null : impliedBy(feed);
       return rate === null ? [] : [rate];
     });
     return agreedMsatPerUsd(rates);
@@ -63,20 +64,20 @@ export function createFeeds(deps: FollowerDeps): Feeds {
     const follower = followers.get(from.name);
     if (from.discovery === null || follower === undefined) return from;
     const { feed } = follower;
-    const noFeed = whyNone(follower);
+    const noPrices = whyNoPrices(follower);
     const before = applied.get(from.name);
     const isSame =
       before !== undefined &&
       before.from === from &&
       before.feed === feed &&
-      before.noFeed === noFeed &&
+      before.noPrices === noPrices &&
       before.msatPerUsd === usd;
     if (isSame) return before.provider;
     const { markupPpm, virtualModels } = config;
-    const order = { provider: from, feed, noFeed, msatPerUsd: usd, markupPpm, virtualModels };
+    const order = { provider: from, feed, noPrices, msatPerUsd: usd, markupPpm, virtualModels };
     const listing = listingOf(order);
     const provider = deepFreeze({ ...from, offers: listing.offers });
-    applied.set(from.name, { from, feed, noFeed, msatPerUsd: usd, listing, provider });
+    applied.set(from.name, { from, feed, noPrices, msatPerUsd: usd, listing, provider });
     return provider;
   }
 
@@ -119,16 +120,19 @@ export function createFeeds(deps: FollowerDeps): Feeds {
   };
 }
 
-/** Why a model without a price of the operator's own has none. */
-function whyNone(follower: Follower): string {
+/** Why a model without a price of the operator's own has none; null = the feed's hold. */
+function whyNoPrices(follower: Follower): string | null {
   const { standing, lastError } = follower.state();
   switch (standing) {
-    case 'expired':
-      return 'its feed has not been read for so long that its prices no longer hold';
+    case 'pending':
+      return NOT_READ_YET;
     case 'failed':
       return `its feed ${lastError?.message ?? 'cannot be read'}`;
-    default:
-      return NOT_READ_YET;
+    case 'expired':
+      return 'its feed has not been read for so long that its prices no longer hold';
+    case 'fresh':
+    case 'stale':
+      return null;
   }
 }
 

@@ -64,9 +64,8 @@ export class Follower {
     return this.#provider;
   }
 
-  /** null where there is none whose prices hold. */
   get feed(): Feed | null {
-    return this.#standing() === 'expired' ? null : this.#feed;
+    return this.#feed;
   }
 
   get balanceMsat(): number | null {
@@ -106,6 +105,7 @@ export class Follower {
     } catch (error) {
       // A feed that trips us up must not take the others with it: it is not used.
       this.#feed = null;
+      this.#readAtMs = null;
       this.#earlier = NOTHING_EARLIER;
       this.#fail(`cannot be used (${(error as Error).message})`);
     }

@@ -27,10 +27,10 @@ export const NOT_READ_YET = 'its feed has not been read yet';
 
 export interface ListingOrder {
   readonly provider: Pick<ProviderConfig, 'models' | 'terms'>;
-  /** null = not known yet, or too old for its prices to hold. */
+  /** null = not known yet. */
   readonly feed: Feed | null;
-  /** Why there is no feed, for models that have no price without one. */
-  readonly noFeed: string;
+  /** Why its prices do not hold; null = they do. */
+  readonly noPrices: string | null;
   readonly msatPerUsd: number | null;
   readonly markupPpm: number;
   readonly virtualModels: ReadonlyMap<string, VirtualModel>;
@@ -87,9 +87,8 @@ function ratesOf(
     const { input, output, cachedInput, baseFee } = own;
     return { rates: ratesFrom({ input, output, cachedInput }, baseFee), steps: [] };
   }
-  if (model === null) {
-    return { unknown: order.feed === null ? order.noFeed : 'its feed does not list it' };
-  }
+  if (order.noPrices !== null) return { unknown: order.noPrices };
+  if (model === null) return { unknown: 'its feed does not list it' };
   const said = feedRates(model.price, order.msatPerUsd);
   if ('unknown' in said) return said;
   const withOwn = (prices: TokenRates): Rates => {

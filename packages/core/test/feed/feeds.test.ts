@@ -128,7 +128,7 @@ describe('a feed', () => {
   it('that expired leaves what the operator has a price for', async () => {
     answers = () => list(0.001);
     const read = await followed(
-      `${TEXT}models = ["gpt-4o-mini"]\ninput_rate = 5\noutput_rate = 6\n`,
+      `${TEXT}[providers.model_rates.gpt-4o-mini]\ninput_rate = 5\noutput_rate = 6\n`,
     );
     answers = () => failed(500);
     await vi.advanceTimersByTimeAsync(2 * HOUR_MS);

@@ -44,7 +44,7 @@ function listing({ models = [], rates = {}, byModel = {}, info = {}, ...order }:
   const { offers, unroutable } = listingOf({
     provider: { models, terms },
     feed: null,
-    noFeed: 'no feed',
+    noPrices: order.feed == null ? 'no feed' : null,
     msatPerUsd: null,
     markupPpm: 0,
     virtualModels: new Map(),
