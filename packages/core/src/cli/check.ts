@@ -1,16 +1,19 @@
 /** `check`: is this file fit to serve, and where does each key come from? */
 import { conventionVariable } from '../config/read-provider.ts';
 import type { Config, ProviderConfig } from '../config/types.ts';
-import { type CommandInput, type CommandResult, lines, withConfig } from './command.ts';
+import { type CommandInput, type CommandResult, lines, loadFile, succeeded } from './command.ts';
 
 export function check(input: CommandInput): CommandResult {
-  return withConfig(input, ({ config, warnings }, file) =>
+  const found = loadFile(input);
+  if ('code' in found) return found;
+  const { config, warnings } = found.loaded;
+  return succeeded(
     [
       'Configuration is valid!\n',
       summary(config),
       ...keyStatus(config.providers),
       ...feedStatus(config.providers),
-      lines(file, warnings, 'warning: '),
+      lines(found.file, warnings, 'warning: '),
     ].join(''),
   );
 }
@@ -50,5 +53,5 @@ function feedStatus(providers: readonly ProviderConfig[]): string[] {
     discovery === null ? [] : [`  ${name}: ${kind}, every ${discovery.refreshMs / 1000} s\n`],
   );
   if (feeds.length === 0) return [];
-  return ['Feeds (not read now; a running core shows them at GET /providers):\n', ...feeds];
+  return ['Feeds (not read here; see providers):\n', ...feeds];
 }

@@ -112,7 +112,8 @@ export class Follower {
     if (this.#stop.signal.aborted) return;
     const order = { refreshMs: this.#refreshMs(), failures: this.#failuresInRow, retryAfterMs };
     const pause = pauseMs(order, this.#deps.random());
-    this.#wait(this.#memory.doubted.size > 0 ? Math.min(pause, CONFIRM_MS) : pause);
+    const isDoubted = this.#memory.doubted.size > 0 && this.#failuresInRow === 0;
+    this.#wait(isDoubted ? Math.min(pause, CONFIRM_MS) : pause);
   }
 
   /** Answers what the seller asked us to wait, ms. */
