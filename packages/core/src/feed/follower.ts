@@ -12,7 +12,7 @@ import { acceptPrices, NO_MEMORY, type PriceMemory } from './sudden.ts';
 /** For the list and what belongs to it; then the connection is given up. */
 const READING_MS = 10_000;
 /** A price that is doubted is looked at again so soon. */
-const CONFIRM_MS = 5_000;
+const CONFIRM_MS = 1_000;
 
 export interface FollowerDeps {
   readonly source: FeedSource;

@@ -156,7 +156,7 @@ describe('a feed', () => {
     await vi.advanceTimersByTimeAsync(120_000);
     expect(offered(read)).toEqual({});
     expect(feeds.unroutableAt('node')[0]!.reason).toContain('more than tenfold');
-    await vi.advanceTimersByTimeAsync(5_000);
+    await vi.advanceTimersByTimeAsync(1_000);
     expect(offered(read)).toEqual({ 'gpt-4o-mini': 1_000_000_000 });
   });
 
