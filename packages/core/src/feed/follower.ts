@@ -130,23 +130,28 @@ export class Follower {
     if (reading.kind === 'read') this.#take(reading);
     else this.#fail(reading.message);
     onChange();
-    return reading.kind === 'failed' ? reading.retryAfterMs : null;
+    if (reading.kind === 'failed') return reading.retryAfterMs;
+    this.#succeed();
+    return null;
   }
 
   #take({ feed, hash, details }: Reading & { kind: 'read' }): void {
-    const { log, nowMs } = this.#deps;
-    if (this.#failuresInRow > 0) {
-      log.info({ provider: this.#provider.name }, 'the feed of a provider is read again');
-    }
-    this.#failuresInRow = 0;
-    this.#lastError = null;
-    this.#readAtMs = nowMs();
+    this.#readAtMs = this.#deps.nowMs();
     if (feed === null) return;
     const accepted = acceptPrices(feed, this.#memory);
     this.#feed = accepted.feed;
     this.#memory = accepted.memory;
     // While a price is doubted, a list that is as it was is news: it confirms it.
     this.#earlier = { hash: accepted.memory.doubted.size > 0 ? null : hash, details };
+  }
+
+  #succeed(): void {
+    if (this.#failuresInRow > 0) {
+      const { name } = this.#provider;
+      this.#deps.log.info({ provider: name }, 'the feed of a provider is read again');
+    }
+    this.#failuresInRow = 0;
+    this.#lastError = null;
   }
 
   #fail(message: string): void {
