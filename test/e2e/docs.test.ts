@@ -17,6 +17,7 @@ const DOCUMENTS = [
   'docs/runbook.md',
   'docs/errors.md',
   'docs/failures.md',
+  'docs/feeds.md',
   'docs/incidents.md',
   'docs/metrics.md',
   'docs/savings.md',

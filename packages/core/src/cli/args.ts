@@ -26,7 +26,7 @@ Commands:
                 -l, --listen HOST:PORT  instead of server.listen
                     --mock              three built-in providers; needs no file and no keys
   check       check the configuration [-c FILE]
-  providers   list the providers with their prices [-c FILE]
+  providers   list the providers with their prices, as their feeds say now [-c FILE]
 
   -h, --help     this text
   -V, --version  the version

@@ -1,15 +1,19 @@
 /** `check`: is this file fit to serve, and where does each key come from? */
 import { conventionVariable } from '../config/read-provider.ts';
 import type { Config, ProviderConfig } from '../config/types.ts';
-import { type CommandInput, type CommandResult, lines, withConfig } from './command.ts';
+import { type CommandInput, type CommandResult, lines, loadFile, succeeded } from './command.ts';
 
 export function check(input: CommandInput): CommandResult {
-  return withConfig(input, ({ config, warnings }, file) =>
+  const found = loadFile(input);
+  if ('code' in found) return found;
+  const { config, warnings } = found.loaded;
+  return succeeded(
     [
       'Configuration is valid!\n',
       summary(config),
       ...keyStatus(config.providers),
-      lines(file, warnings, 'warning: '),
+      ...feedStatus(config.providers),
+      lines(found.file, warnings, 'warning: '),
     ].join(''),
   );
 }
@@ -41,4 +45,13 @@ function keyOrigin({ name, kind, keySource }: ProviderConfig): string {
       if (kind === 'mock') return 'no key (a mock needs none)';
       return `no key (set ${variable} or add api_key to config)`;
   }
+}
+
+/** Nothing is asked over the network here. */
+function feedStatus(providers: readonly ProviderConfig[]): string[] {
+  const feeds = providers.flatMap(({ name, kind, discovery }) =>
+    discovery === null ? [] : [`  ${name}: ${kind}, every ${discovery.refreshMs / 1000} s\n`],
+  );
+  if (feeds.length === 0) return [];
+  return ['Feeds (not read here; see providers):\n', ...feeds];
 }

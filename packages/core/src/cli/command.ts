@@ -21,18 +21,21 @@ export function configPath(option: string | null, env: ConfigSource['env']): str
   return option ?? (env.ARBSTR_CONFIG || 'config.toml');
 }
 
-/** Loads the file that the command line names and passes it on; its problems end the command with 1. */
-export function withConfig(
-  { argv, env, readFile }: CommandInput,
-  run: (loaded: LoadResult & { ok: true }, file: string) => string,
-): CommandResult {
+export interface LoadedFile {
+  readonly loaded: LoadResult & { ok: true };
+  readonly file: string;
+}
+
+/** The file that the command line names, or what is wrong with it, which ends the command with 1. */
+export function loadFile({ argv, env, readFile }: CommandInput): LoadedFile | CommandResult {
   const command = parseCommand(argv);
   if (command.name === 'mistake') return failed(`${command.message}\n`);
   const path = configPath('configPath' in command ? command.configPath : null, env);
   const loaded = loadConfig({ path, env, readFile });
-  if (!loaded.ok) return failed(lines(path, loaded.problems));
-  return { code: 0, stdout: run(loaded, path), stderr: '' };
+  return loaded.ok ? { loaded, file: path } : failed(lines(path, loaded.problems));
 }
+
+export const succeeded = (stdout: string): CommandResult => ({ code: 0, stdout, stderr: '' });
 
 /** One line per finding, each ended. */
 export function lines(file: string, findings: readonly Finding[], label = ''): string {

@@ -29,7 +29,7 @@ export async function run(argv: readonly string[]): Promise<void> {
       print(check(input(argv)));
       return;
     case 'providers':
-      print(providers(input(argv)));
+      print(await providers(input(argv)));
       return;
     case 'serve':
       await serve(command);

@@ -3,6 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { check } from '../../src/cli/check.ts';
 import type { CommandInput } from '../../src/cli/command.ts';
 import { providers } from '../../src/cli/providers.ts';
+import type { FeedSource } from '../../src/ports.ts';
+import { routstrModel } from '../feed/lists.ts';
 
 const FILE = `[server]
 listen = "127.0.0.1:9999"
@@ -75,9 +77,21 @@ Provider key status:
   delta: no key (set ARBSTR_DELTA_API_KEY or add api_key to config)
   fake: no key (a mock needs none)
 etc/c.toml:9: warning: secrets stand in this file and its mode is 644: others can read them; chmod 600 it
-etc/c.toml:31: warning: provider "delta" lists no models, so it serves nothing; add models
+etc/c.toml:31: warning: provider "delta" lists no models, so it serves nothing; add models, or auto_discover = true
 `,
     });
+  });
+
+  it('names the feeds, and reads none', () => {
+    const { stdout } = check(
+      input(
+        '[[providers]]\nname = "node"\nkind = "routstr"\nurl = "http://127.0.0.1:1/v1"\nauto_discover = true\n',
+      ),
+    );
+    expect(stdout).toContain(
+      'Feeds (not read here; see providers):\n  node: routstr, every 120 s\n',
+    );
+    expect(stdout).not.toContain('warning');
   });
 
   it('says each mistake with file and line on stderr and exits with 1', () => {
@@ -121,8 +135,8 @@ etc/c.toml:31: warning: provider "delta" lists no models, so it serves nothing; 
 });
 
 describe('providers', () => {
-  it('lists who sells what at which price, markup included, with masked keys', () => {
-    const result = providers(input(FILE, { argv: ['providers', '-c', 'x'] }));
+  it('lists who sells what at which price, markup included, with masked keys', async () => {
+    const result = await providers(input(FILE, { argv: ['providers', '-c', 'x'] }));
     expect(result).toEqual({
       code: 0,
       stderr: '',
@@ -162,12 +176,53 @@ describe('providers', () => {
     });
   });
 
-  it('says that there are none', () => {
-    expect(providers(input('')).stdout).toBe('No providers configured.\n');
+  it('lists what feeds say, and what is not sold', async () => {
+    const models = [
+      routstrModel(),
+      ...Array.from({ length: 12 }, (_, nth) => routstrModel({ id: `m${nth}`, sats_pricing: {} })),
+    ];
+    const source: FeedSource = {
+      async ask({ name }, { path }) {
+        if (name === 'away') {
+          return { kind: 'failed', message: 'answered 503', status: 503, retryAfterMs: null };
+        }
+        const body = path === '/v1/models' ? { data: models } : { balance: 21_500 };
+        return { kind: 'ok', bytes: Buffer.from(JSON.stringify(body)) };
+      },
+      close: async () => {},
+    };
+    const text = ['node', 'away']
+      .map(
+        (name) =>
+          `[[providers]]\nname = "${name}"\nkind = "routstr"\nurl = "http://x/v1"\napi_key = "sk-0123456789"\nauto_discover = true\n`,
+      )
+      .join('');
+    const { stdout } = await providers(input(text), source);
+    expect(stdout).toContain(`
+  node (http://x/v1)
+    Models: gpt-4o-mini
+    Not sold (12):
+      m0: its feed names no price of input
+`);
+    expect(stdout).toContain(`
+      and 2 more
+    Balance there: 21.5 sats
+    Tier: standard
+    Rates: 150 sats/1M input, 600 sats/1M output, 75 sats/1M cached input
+`);
+    expect(stdout).toContain(`
+  away (http://x/v1)
+    Models: none
+    Feed: answered 503
+`);
   });
 
-  it('says what is wrong instead', () => {
-    expect(providers(input('[sever]'))).toMatchObject({
+  it('says that there are none', async () => {
+    expect((await providers(input(''))).stdout).toBe('No providers configured.\n');
+  });
+
+  it('says what is wrong instead', async () => {
+    expect(await providers(input('[sever]'))).toMatchObject({
       code: 1,
       stderr: 'etc/c.toml:1: unknown key "sever" here; did you mean "server"?\n',
     });
@@ -175,8 +230,8 @@ describe('providers', () => {
 });
 
 describe('no command prints a secret', () => {
-  it.each([check, providers])('%o', (command) => {
-    const { stdout, stderr } = command(input(FILE));
+  it.each([check, providers])('%o', async (command) => {
+    const { stdout, stderr } = await command(input(FILE));
     for (const secret of ['alpha-literal', 'beta-from-env', 'internal-token', 'short']) {
       expect(stdout + stderr).not.toContain(secret);
     }
