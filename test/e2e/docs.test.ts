@@ -18,6 +18,7 @@ const DOCUMENTS = [
   'docs/errors.md',
   'docs/failures.md',
   'docs/savings.md',
+  'docs/feeds.md',
   ...ADRS.map((name) => `docs/adr/${name}`),
 ];
 const SOURCES = ['packages/core/src', 'packages/vault/src'];

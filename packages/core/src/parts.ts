@@ -6,8 +6,9 @@ import { type Authenticator, createAuthenticator } from './auth/caller.ts';
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts';
 import { type Claims, createClaims } from './claim/claims.ts';
 import type { Config, VaultConfig } from './config/types.ts';
+import { createFeeds, type Feeds } from './feed/feeds.ts';
 import type { Activity } from './http/chat-completions.ts';
-import type { ClaimStore, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
+import type { ClaimStore, FeedSource, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
 import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
@@ -17,6 +18,7 @@ import {
   type LossBudget,
   type RetryBudget,
 } from './route/budget.ts';
+import type { Availability } from './route/eligible.ts';
 import { createObserved, type Observed } from './route/observed.ts';
 import { type Checkpoints, createCheckpoints } from './settle/checkpoints.ts';
 import { createDeliveries, type Deliveries } from './settle/deliver.ts';
@@ -26,6 +28,7 @@ import { openStore, type Store } from './store/open.ts';
 import { createQueryThread, type QueryThread } from './store/query-thread.ts';
 import { createRequestLog } from './store/request-log.ts';
 import { createWriter, type Writer } from './store/writer.ts';
+import { createFeedClient } from './upstream/feed-client.ts';
 import { createRunningMocks, type RunningMocks } from './upstream/mock/running.ts';
 import { createUpstream } from './upstream/pool.ts';
 import { createVaultClient } from './vault/client.ts';
@@ -51,8 +54,12 @@ export interface Parts {
   readonly claims: Claims;
   /** The configuration and the providers as they are now; `current()` is asked per request. */
   readonly catalogue: Catalogue;
+  readonly feeds: Feeds;
+  readonly feedSource: FeedSource;
   readonly mocks: RunningMocks;
   readonly breakers: BreakerRegistry;
+  /** What keeps an offer from being chosen now. */
+  readonly availability: Availability;
   readonly retries: RetryBudget;
   readonly losses: LossBudget;
   readonly upstream: Upstream;
@@ -109,12 +116,21 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     },
     nowMs,
   );
+  const feedSource = createFeedClient();
+  const feeds = createFeeds({
+    source: feedSource,
+    nowMs,
+    random: Math.random,
+    log,
+    onChange: () => catalogue.refresh(),
+  });
   const catalogue = await createCatalogue(config, {
     addressed: mocks.addressed,
     retain: async (providers) => {
       await Promise.all([mocks.retain(providers), upstream.retain(providers)]);
     },
     forget: (provider) => breakers.forget(provider),
+    feeds,
     onError: (error, message) => log.warn({ err: error }, message),
   });
   return {
@@ -129,8 +145,11 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     claimStore,
     claims: createClaims(claimStore, nowMs),
     catalogue,
+    feeds,
+    feedSource,
     mocks,
     breakers,
+    availability: { ...breakers, balanceMsat: feeds.balanceMsat },
     retries: createRetryBudget(nowMs),
     losses: createLossBudget(nowMs),
     upstream,

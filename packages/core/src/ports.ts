@@ -100,6 +100,33 @@ export interface Upstream {
   close(): Promise<void>;
 }
 
+// ── Feeds ────────────────────────────────────────────────────────────────────────────────────────
+
+export interface FeedQuestion {
+  /** On the provider's origin: begins with a slash. */
+  readonly path: string;
+  /** Posted as JSON; without one it is a GET. */
+  readonly body?: object;
+  readonly signal: AbortSignal;
+}
+
+export type FeedReply =
+  | { readonly kind: 'ok'; readonly bytes: Buffer }
+  | {
+      readonly kind: 'failed';
+      /** Follows "its feed": "answered 503". Our words alone. */
+      readonly message: string;
+      readonly status: number | null;
+      readonly retryAfterMs: number | null;
+    };
+
+/** What sellers say about themselves, asked with their key at their own origin and nowhere else. */
+export interface FeedSource {
+  /** Never rejects. */
+  ask(provider: ProviderConfig, question: FeedQuestion): Promise<FeedReply>;
+  close(): Promise<void>;
+}
+
 // ── Client ───────────────────────────────────────────────────────────────────────────────────────
 
 export type AnswerHeaders = Record<string, string>;

@@ -46,6 +46,9 @@ const FOLLOW_LEDGER_MS = 10_000;
 /** Delivered rows stay as long as a vault's backup may be old. */
 const KEEP_DELIVERED_MS = 7 * 24 * 3_600_000;
 
+/** What a start waits for feeds, so that it can route at once; a slow one comes in later. */
+const FIRST_READING_MS = 3_000;
+
 /** Nothing here should ever be logged; this catches the line that forgets it. */
 const REDACTED = ['authorization', 'agent_token', 'api_key', 'body'];
 
@@ -70,6 +73,7 @@ export async function startCore(
   try {
     warmTokenizer();
     if (parts.billing !== null) await recoverJournal({ ...parts, ...parts.billing });
+    await parts.feeds.ready(FIRST_READING_MS);
     const url = await app.listen({ host: config.server.host, port: config.server.port });
     const stopHousekeeping = keepHouse(parts);
     log.info(
@@ -158,12 +162,19 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     },
     requests: { ...auth, log: parts.requestLog, queries: parts.queries, nowMs },
     stats: { ...auth, queries: parts.queries, nowMs },
-    providers: { ...operator, current: catalogue.current, breakers: parts.breakers },
+    providers: {
+      ...operator,
+      current: catalogue.current,
+      breakers: parts.breakers,
+      feeds: parts.feeds,
+      nowMs,
+    },
     metrics: { ...operator, metrics },
     health: {
       current: catalogue.current,
       configState,
       breakers: parts.breakers,
+      feeds: parts.feeds,
       journal: parts.journal,
       nowMs,
       activity,
@@ -279,10 +290,11 @@ async function end(parts: Parts, app: FastifyInstance): Promise<void> {
   app.server.closeAllConnections();
   await app.close();
   parts.catalogue.stop();
+  parts.feeds.stop();
   billing?.deliveries.stop();
   billing?.live.stop();
   parts.checkpoints.stop();
-  await Promise.all([parts.upstream.close(), billing?.vault.close()]);
+  await Promise.all([parts.upstream.close(), parts.feedSource.close(), billing?.vault.close()]);
   await parts.mocks.close();
   await parts.queries.stop();
   parts.writer.close();

@@ -59,7 +59,7 @@ export function routeWith(
   prompt: Prompt,
   { caller, wish }: Pick<Call, 'caller' | 'wish'>,
 ): Routed {
-  const { breakers, catalogue, nowMs } = parts;
+  const { availability, catalogue, nowMs } = parts;
   const { config, providers } = catalogue.current();
   return route({
     request,
@@ -73,7 +73,7 @@ export function routeWith(
     billing: config.vault,
     maxAttempts: config.retry.maxAttempts,
     rescue: config.retry.rescue,
-    availability: breakers,
+    availability,
     nowMs: nowMs(),
   });
 }

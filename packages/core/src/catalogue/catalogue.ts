@@ -3,6 +3,8 @@
  * whole or not at all; what it replaced lives on until the requests that still use it are through.
  */
 import type { Config, ProviderConfig } from '../config/types.ts';
+import { type Feeds, isSameSeller } from '../feed/feeds.ts';
+import { sellersOf } from '../route/sellers.ts';
 import type { Snapshot } from './snapshot.ts';
 
 /** What the catalogue needs of the parts that know providers by name or address. */
@@ -13,6 +15,7 @@ export interface CatalogueDeps {
   retain(providers: readonly ProviderConfig[]): Promise<void>;
   /** What was learned about a provider says nothing about another one of the same name. */
   forget(provider: string): void;
+  readonly feeds: Pick<Feeds, 'follow' | 'apply'>;
   onError(error: unknown, message: string): void;
 }
 
@@ -20,49 +23,67 @@ export interface Catalogue {
   current(): Snapshot;
   /** Rejects, and leaves everything as it was, where a mock cannot be started. */
   adopt(config: Config): Promise<void>;
+  /** Takes what the feeds say now. */
+  refresh(): void;
   stop(): void;
 }
 
-/** A request that chose from the last snapshot is under way to its provider by then. */
+/** A request that chose from a snapshot is under way to its provider so long after it was replaced. */
 const RETIRE_AFTER_MS = 30_000;
 
-export async function createCatalogue(config: Config, deps: CatalogueDeps): Promise<Catalogue> {
-  let snapshot: Snapshot = { config, providers: await deps.addressed(config.providers) };
-  let retiring: NodeJS.Timeout | null = null;
+export async function createCatalogue(first: Config, deps: CatalogueDeps): Promise<Catalogue> {
+  const { feeds } = deps;
+  /** As configured, without what feeds say. */
+  let configured = await deps.addressed(first.providers);
+  feeds.follow(configured);
+  let snapshot = snapshotOf(first);
+  /** Replaced so lately that requests may still choose from them, with the timer that ends that. */
+  const replaced = new Map<readonly ProviderConfig[], NodeJS.Timeout>();
 
-  function retireLater(): void {
-    if (retiring !== null) clearTimeout(retiring);
-    retiring = setTimeout(() => {
-      deps.retain(snapshot.providers).catch((error: unknown) => {
+  function snapshotOf(config: Config): Snapshot {
+    const providers = feeds.apply(config, configured);
+    // Indexed here, so that no request has to wait for it.
+    sellersOf(providers);
+    return { config, providers };
+  }
+
+  function retireLater(providers: readonly ProviderConfig[]): void {
+    const retire = (): void => {
+      replaced.delete(providers);
+      deps.retain([configured, ...replaced.keys()].flat()).catch((error: unknown) => {
         deps.onError(error, 'connections of providers that are gone could not be ended');
       });
-    }, RETIRE_AFTER_MS).unref();
+    };
+    replaced.set(providers, setTimeout(retire, RETIRE_AFTER_MS).unref());
   }
 
   return {
     current: () => snapshot,
-    async adopt(next) {
-      const providers = await deps.addressed(next.providers);
-      const before = snapshot.providers;
-      snapshot = { config: next, providers };
-      for (const name of changed(before, providers)) deps.forget(name);
-      retireLater();
+    async adopt(config) {
+      const before = configured;
+      configured = await deps.addressed(config.providers);
+      feeds.follow(configured);
+      snapshot = snapshotOf(config);
+      for (const name of changed(before, configured)) deps.forget(name);
+      retireLater(before);
+    },
+    refresh() {
+      const { config, providers } = snapshot;
+      const next = snapshotOf(config);
+      // Whoever has an index of the providers as they are keeps it where nothing changed.
+      if (next.providers.some((provider, nth) => provider !== providers[nth])) snapshot = next;
     },
     stop() {
-      if (retiring !== null) clearTimeout(retiring);
+      for (const timer of replaced.values()) clearTimeout(timer);
     },
   };
 }
 
-/** Names whose breaker means nothing any more: gone, or another address or key behind them. */
+/** Names whose breaker means nothing any more: gone, or somebody else behind them. */
 function changed(before: readonly ProviderConfig[], after: readonly ProviderConfig[]): string[] {
   const now = new Map(after.map((provider) => [provider.name, provider]));
   return before.flatMap((old) => {
     const same = now.get(old.name);
-    return same !== undefined &&
-      same.url === old.url &&
-      same.apiKey?.reveal() === old.apiKey?.reveal()
-      ? []
-      : [old.name];
+    return same !== undefined && isSameSeller(same, old) ? [] : [old.name];
   });
 }

@@ -9,6 +9,7 @@ export function check(input: CommandInput): CommandResult {
       'Configuration is valid!\n',
       summary(config),
       ...keyStatus(config.providers),
+      ...feedStatus(config.providers),
       lines(file, warnings, 'warning: '),
     ].join(''),
   );
@@ -41,4 +42,13 @@ function keyOrigin({ name, kind, keySource }: ProviderConfig): string {
       if (kind === 'mock') return 'no key (a mock needs none)';
       return `no key (set ${variable} or add api_key to config)`;
   }
+}
+
+/** Nothing is asked over the network here. */
+function feedStatus(providers: readonly ProviderConfig[]): string[] {
+  const feeds = providers.flatMap(({ name, kind, discovery }) =>
+    discovery === null ? [] : [`  ${name}: ${kind}, every ${discovery.refreshMs / 1000} s\n`],
+  );
+  if (feeds.length === 0) return [];
+  return ['Feeds (not read now; a running core shows them at GET /providers):\n', ...feeds];
 }

@@ -12,9 +12,9 @@ export function providers(input: CommandInput): CommandResult {
 }
 
 function describe(provider: ProviderConfig): string {
-  const { name, kind, url, models, tier, apiKey } = provider;
+  const { name, kind, url, tier, apiKey } = provider;
   const details = [
-    `Models: ${models.length === 0 ? 'none' : models.join(', ')}`,
+    `Models: ${modelsOf(provider)}`,
     `Tier: ${tier}`,
     ...prices([...provider.offers.values()]),
     `Key: ${apiKey === null ? 'none' : apiKey.mask()}`,
@@ -23,6 +23,13 @@ function describe(provider: ProviderConfig): string {
     `\n  ${name} (${kind === 'mock' ? 'mock' : url})\n`,
     ...details.map((d) => `    ${d}\n`),
   ].join('');
+}
+
+function modelsOf({ models, discovery }: ProviderConfig): string {
+  const listed = models.join(', ');
+  if (discovery === null) return listed === '' ? 'none' : listed;
+  const from = 'from its feed (a running core lists them at GET /providers)';
+  return listed === '' ? from : `${listed}, ${from}`;
 }
 
 /** One line where all models cost the same, else one for each. */

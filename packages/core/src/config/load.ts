@@ -20,7 +20,7 @@ import {
   readBreaker,
   readDatabase,
   readLogging,
-  readMarkup,
+  readPricing,
   readRetry,
   readServer,
   readVault,
@@ -87,15 +87,16 @@ function readDocument(
   const server = readServer(serverTable, literals);
   const vault = readVault(root, root.table('vault'), literals);
   warnOfOpenProxy(serverTable, server, root.has('vault'));
-  const markupPpm = readMarkup(root.table('pricing'));
-  const providers = readProviders(root, { env, markupPpm, literals });
-  const known = { providers, discovers: false };
+  const pricing = readPricing(root.table('pricing'));
+  const providers = readProviders(root, { env, markupPpm: pricing.markupPpm, literals });
+  warnOfUnknownUsd(root, providers, pricing.msatPerUsd);
+  const known = { providers, discovers: providers.some(({ discovery }) => discovery !== null) };
   const config: Config = {
     server,
     database: readDatabase(root.table('database')),
     vault,
     providers,
-    markupPpm,
+    ...pricing,
     breaker: readBreaker(root.table('breaker')),
     retry: readRetry(root.table('retry')),
     policies: readPolicies(root.table('policies'), known),
@@ -116,6 +117,26 @@ function readProviders(root: TableReader, reading: ProviderReading): Config['pro
   refuseSharedKeys(read);
   warnOfOldUnits(read);
   return read.map(({ config }) => config);
+}
+
+function warnOfUnknownUsd(
+  root: TableReader,
+  providers: Config['providers'],
+  msatPerUsd: Config['msatPerUsd'],
+): void {
+  const discovering = providers.filter(({ discovery }) => discovery !== null);
+  const inUsd = discovering.find(({ kind }) => kind === 'openrouter');
+  if (inUsd === undefined) return;
+  const isImplied = msatPerUsd === 'feed' && discovering.some(({ kind }) => kind === 'routstr');
+  if (typeof msatPerUsd === 'number' || isImplied) return;
+  const why =
+    msatPerUsd === 'feed'
+      ? 'sats_per_usd = "feed" needs a provider of kind "routstr" with auto_discover'
+      : 'nothing says what a USD costs';
+  root.warn(
+    'pricing',
+    `the prices of "${inUsd.name}" are in USD, and ${why}, so they are unknown and not routable; set pricing.sats_per_usd to a number of sats`,
+  );
 }
 
 function refuseSharedNames(providers: readonly ReadProvider[]): void {

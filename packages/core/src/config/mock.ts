@@ -1,22 +1,11 @@
 /**
  * The built-in configuration of `serve --mock`: three sellers of the same models at different
  * prices, inside this process, without keys and without a vault. It runs anywhere and shows the
- * one thing that core is for: the cheapest answers.
+ * one thing that core is for: the cheapest answers. It is read like a file, so that it has the
+ * defaults of one.
  */
-import { ZERO_MSAT } from '@arbstr/shared';
-import { CALIBRATED } from '../complexity/score.ts';
-import { type Rates, rateFromSats } from '../pricing/rate.ts';
-import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
-import { deepFreeze } from './freeze.ts';
-import {
-  BREAKER_DEFAULT,
-  type Config,
-  type MockSettings,
-  type Offer,
-  type ProviderConfig,
-  RETRY_DEFAULT,
-  TIMEOUTS_DEFAULT,
-} from './types.ts';
+import { loadConfig } from './load.ts';
+import type { Config } from './types.ts';
 
 /** Sats per 1,000 tokens, as the demo shows them. */
 const MOCK_PRICES = [
@@ -31,78 +20,26 @@ export const MOCK_MODELS = ['gpt-4o-mini', 'gpt-4o', 'mock-model'] as const;
 const MOCK_CHUNK_DELAY_MS = 15;
 
 export function mockConfig(): Config {
-  return deepFreeze<Config>({
-    server: {
-      host: '127.0.0.1',
-      port: 8080,
-      authToken: null,
-      bodyLimitBytes: 20 * 1024 * 1024,
-      drainMs: 30_000,
-      clientStallMs: 60_000,
-      rateLimitRps: 0,
-      maxConcurrencyPerCaller: 64,
-    },
-    database: { path: './data/arbstr.db' },
-    vault: null,
-    providers: MOCK_PRICES.map(([name, satsPerKtok]) => mockProvider(name, satsPerKtok)),
-    markupPpm: 0,
-    breaker: BREAKER_DEFAULT,
-    retry: RETRY_DEFAULT,
-    policies: { defaultStrategy: 'cheapest', rules: [] },
-    virtualModels: new Map(),
-    routing: {
-      floorConcreteModels: false,
-      thresholdLow: CALIBRATED.thresholdLow,
-      thresholdHigh: CALIBRATED.thresholdHigh,
-      weights: CALIBRATED.weights,
-    },
-    logging: { level: 'info', logRequests: true, retentionMs: 30 * 86_400_000 },
-  });
+  const text = MOCK_PRICES.map(([name, satsPerKtok]) => mockProvider(name, satsPerKtok)).join('');
+  const readFile = () => ({ text, mode: null });
+  const loaded = loadConfig({ path: 'built in', env: {}, readFile });
+  if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
+  return loaded.config;
 }
 
-function mockProvider(name: string, satsPerKtok: number): ProviderConfig {
-  const msatPerMtok = rateFromSats(satsPerKtok * 1000);
-  const rates: Rates = {
-    inputMsatPerMtok: msatPerMtok,
-    outputMsatPerMtok: msatPerMtok,
-    cachedInputMsatPerMtok: null,
-    baseFeeMsat: ZERO_MSAT,
-  };
-  const mock: MockSettings = {
-    latencyMs: 0,
-    chunkDelayMs: MOCK_CHUNK_DELAY_MS,
-    answer: null,
-    faults: [],
-    faultRate: 1,
-  };
-  return {
-    name,
-    url: '',
-    kind: 'mock',
-    apiKey: null,
-    keySource: 'none',
-    models: [...MOCK_MODELS],
-    weight: 1,
-    tier: 'standard',
-    maxConcurrency: 64,
-    timeouts: TIMEOUTS_DEFAULT,
-    usageTolerance: 2,
-    allowParams: [],
-    onDisconnect: 'cancel',
-    mock,
-    offers: new Map(MOCK_MODELS.map((model) => [model, mockOffer(model, rates)])),
-  };
-}
+const mockProvider = (name: string, satsPerKtok: number): string => `
+[[providers]]
+name = "${name}"
+kind = "mock"
+models = ${JSON.stringify(MOCK_MODELS)}
+input_rate = ${satsPerKtok * 1000}
+output_rate = ${satsPerKtok * 1000}
+mock = { chunk_delay_ms = ${MOCK_CHUNK_DELAY_MS} }
+${MOCK_MODELS.map(mockInfo).join('')}`;
 
-function mockOffer(model: string, rates: Rates): Offer {
-  return {
-    model,
-    rates,
-    providerRates: rates,
-    contextWindow: 128_000,
-    maxOutputTokens: 16_384,
-    supports: new Set(['tools', 'images', 'json']),
-    reasoning: false,
-    imageTokens: IMAGE_TOKENS_DEFAULT,
-  };
-}
+const mockInfo = (model: string): string => `
+[providers.model_info."${model}"]
+context_window = 128000
+max_output_tokens = 16384
+supports = ["tools", "images", "json"]
+`;

@@ -1,70 +1,56 @@
-/** What each model of a provider costs and can do: one `Offer` per listed model. */
-import { isOpenAiReasoningModel } from '../openai/model-family.ts';
+/** What the operator says of prices and models: `input_rate` and its kin, `model_rates`, `model_info`. */
+import { ownRates } from '../feed/offers.ts';
 import {
   BASE_FEE_MSAT_MAX,
   msatFromSats,
   RATE_MSAT_PER_MTOK_MAX,
-  type Rates,
   rateFromSats,
-  withMarkup,
 } from '../pricing/rate.ts';
-import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { nearest } from './nearest.ts';
-import { TOKENS_MAX } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
-import { CAPABILITIES, type Capability, type Offer } from './types.ts';
+import {
+  CAPABILITIES,
+  type Capability,
+  type ModelInfo,
+  type OwnTerms,
+  type PartialRates,
+  TOKENS_MAX,
+} from './types.ts';
 
 export const RATE_SATS_MAX = RATE_MSAT_PER_MTOK_MAX / 1000;
 export const SATS_MAX = BASE_FEE_MSAT_MAX / 1000;
 
-/** As far as the file says; null = it does not. */
-interface PartialRates {
-  readonly input: number | null;
-  readonly output: number | null;
-  readonly cachedInput: number | null;
-  readonly baseFee: Rates['baseFeeMsat'] | null;
-}
-
-export function readOffers(
+/** `discovers`: prices and names that are not here may come from a feed. */
+export function readTerms(
   provider: TableReader,
   models: readonly string[],
-  markupPpm: number,
-): Map<string, Offer> {
-  const defaults = readRates(provider);
-  const overrides = readPerModel(provider, 'model_rates', models, (table) => {
-    const rates = readRates(table);
+  discovers: boolean,
+): OwnTerms {
+  const rates = readRates(provider);
+  const known = discovers && models.length === 0 ? null : models;
+  const ratesByModel = readPerModel(provider, 'model_rates', known, (table) => {
+    const found = readRates(table);
     table.end();
-    return rates;
+    return found;
   });
-  const infos = readPerModel(provider, 'model_info', models, readInfo);
-  const offers = new Map<string, Offer>();
-  const unpriced = { input_rate: [] as string[], output_rate: [] as string[] };
-  for (const model of models) {
-    const rates = inherit(overrides.get(model), defaults);
-    if (rates.input === null) unpriced.input_rate.push(model);
-    if (rates.output === null) unpriced.output_rate.push(model);
-    const providerRates: Rates = {
-      inputMsatPerMtok: rates.input ?? 0,
-      outputMsatPerMtok: rates.output ?? 0,
-      cachedInputMsatPerMtok: rates.cachedInput,
-      baseFeeMsat: rates.baseFee ?? msatFromSats(0),
-    };
-    const info = infos.get(model) ?? UNKNOWN_INFO;
-    const reasoning = info.reasoning ?? isOpenAiReasoningModel(model);
-    offers.set(model, {
-      model,
-      rates: withMarkup(providerRates, markupPpm),
-      providerRates,
-      ...info,
-      reasoning,
-    });
+  const infoByModel = readPerModel(provider, 'model_info', known, readInfo);
+  const terms = { rates, ratesByModel, infoByModel };
+  if (!discovers) refuseUnpriced(provider, terms, models);
+  return terms;
+}
+
+function refuseUnpriced(provider: TableReader, terms: OwnTerms, models: readonly string[]): void {
+  for (const [key, kind] of [
+    ['input_rate', 'input'],
+    ['output_rate', 'output'],
+  ] as const) {
+    const without = models.filter((model) => ownRates(terms, model)[kind] === null);
+    refuseWithout(provider, key, without);
   }
-  for (const [key, without] of Object.entries(unpriced)) refuseUnpriced(provider, key, without);
-  return offers;
 }
 
 /** A price that nobody wrote down is unknown, and unknown is not zero. */
-function refuseUnpriced(provider: TableReader, key: string, models: readonly string[]): void {
+function refuseWithout(provider: TableReader, key: string, models: readonly string[]): void {
   // Written but wrong is already reported.
   if (models.length === 0 || provider.has(key)) return;
   provider.problem(
@@ -105,39 +91,14 @@ export function exact<T>(
   }
 }
 
-/** A cached rate belongs to the input rate beside it: where that is overridden, it does not carry over. */
-function inherit(own: PartialRates | undefined, defaults: PartialRates): PartialRates {
-  if (own === undefined) return defaults;
-  const inheritedCached = own.input === null ? defaults.cachedInput : null;
-  return {
-    input: own.input ?? defaults.input,
-    output: own.output ?? defaults.output,
-    cachedInput: own.cachedInput ?? inheritedCached,
-    baseFee: own.baseFee ?? defaults.baseFee,
-  };
-}
-
-type Info = Pick<Offer, 'contextWindow' | 'maxOutputTokens' | 'supports' | 'imageTokens'> & {
-  /** null = as the model's name says. */
-  readonly reasoning: boolean | null;
-};
-
-const UNKNOWN_INFO: Info = {
-  contextWindow: null,
-  maxOutputTokens: null,
-  supports: null,
-  reasoning: null,
-  imageTokens: IMAGE_TOKENS_DEFAULT,
-};
-
-function readInfo(table: TableReader): Info {
+function readInfo(table: TableReader): ModelInfo {
   const tokens = { min: 1, max: TOKENS_MAX, unit: 'tokens' };
-  const info: Info = {
+  const info: ModelInfo = {
     contextWindow: table.integer('context_window', tokens) ?? null,
     maxOutputTokens: table.integer('max_output_tokens', tokens) ?? null,
     supports: readSupports(table),
     reasoning: table.flag('reasoning') ?? null,
-    imageTokens: table.integer('image_tokens', { ...tokens, min: 0 }) ?? IMAGE_TOKENS_DEFAULT,
+    imageTokens: table.integer('image_tokens', { ...tokens, min: 0 }) ?? null,
   };
   table.end();
   return info;
@@ -153,17 +114,17 @@ function readSupports(table: TableReader): ReadonlySet<Capability> | null {
   return new Set(known);
 }
 
-/** `[providers.<key>."<model>"]`, for models that the provider lists: a typo here would bill the wrong price. */
+/** `[providers.<key>."<model>"]`, for models that the provider lists (null = any): a typo here would bill the wrong price. */
 function readPerModel<T>(
   provider: TableReader,
   key: string,
-  models: readonly string[],
+  models: readonly string[] | null,
   read: (table: TableReader) => T,
 ): Map<string, T> {
   const found = new Map<string, T>();
   for (const [model, table] of provider.namedTables(key)) {
     found.set(model, read(table));
-    if (models.includes(model)) continue;
+    if (models === null || models.includes(model)) continue;
     const guess = nearest(model, models);
     const fix = guess === null ? 'add it there' : `did you mean "${guess}"?`;
     provider.problemAt(table.path, `${key} names "${model}", which is not in models; ${fix}`);

@@ -1,15 +1,18 @@
 /** `[[providers]]`: who sells, where, for how much, and how long it is waited for. */
+import { listingOf, NOT_READ_YET, ownRates } from '../feed/offers.ts';
 import { parseBaseUrl } from './address.ts';
 import type { Env } from './expand-env.ts';
 import { MOCK_DEFAULTS, readMock } from './read-mock.ts';
-import { readOffers } from './read-offers.ts';
+import { readTerms } from './read-offers.ts';
 import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
 import { Secret } from './secret.ts';
 import {
   DISCONNECT_ACTIONS,
+  type Discovery,
   type KeySource,
   type MockSettings,
+  type OwnTerms,
   PROVIDER_KINDS,
   type ProviderConfig,
   type ProviderKind,
@@ -21,7 +24,9 @@ import {
 /** Fits a header value and a list of names in one ("2/alpha, 1/beta"). */
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 ._:-]{0,62}[A-Za-z0-9._:-])?$/;
 
-const KINDS_TO_COME = ['routstr', 'openrouter', 'ollama', 'mesh-llm'] as const;
+/** Of a feed; Routstr nodes make theirs anew as often. */
+const REFRESH_SECS = 120;
+const REFRESH_SECS_MAX = 86_400;
 const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'];
 
 /** A name and the table that it came from, for problems that concern two providers. */
@@ -43,9 +48,14 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
   const key = readKey(table, name, reading);
   const models = table.texts('models') ?? [];
   readEndpoints(table);
-  refuseLaterKeys(table);
-  if (models.length === 0) {
-    table.warn('models', `provider "${name}" lists no models, so it serves nothing; add models`);
+  const discovery = readDiscovery(table, kind);
+  const terms = readTerms(table, models, discovery !== null);
+  if (discovery !== null) warnOfTerms(table, kind, models, terms);
+  else if (models.length === 0) {
+    table.warn(
+      'models',
+      `provider "${name}" lists no models, so it serves nothing; add models, or auto_discover = true`,
+    );
   }
   const config: ProviderConfig = {
     name,
@@ -53,6 +63,8 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     kind,
     ...key,
     models,
+    discovery,
+    terms,
     weight: table.number('weight', { min: 0, max: 1_000_000 }) ?? 1,
     tier: table.oneOf('tier', TIERS) ?? 'standard',
     maxConcurrency: table.integer('max_concurrency', { min: 1, max: 100_000 }) ?? 64,
@@ -61,7 +73,14 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     allowParams: table.texts('allow_params') ?? [],
     onDisconnect: table.oneOf('on_disconnect', DISCONNECT_ACTIONS) ?? 'cancel',
     mock: readMockTable(table, kind),
-    offers: readOffers(table, models, reading.markupPpm),
+    offers: listingOf({
+      provider: { models, terms },
+      feed: null,
+      noFeed: NOT_READ_YET,
+      msatPerUsd: null,
+      markupPpm: reading.markupPpm,
+      virtualModels: new Map(),
+    }).offers,
   };
   table.end();
   return { config, table };
@@ -81,13 +100,7 @@ function readName(table: TableReader): string {
 }
 
 function readKind(table: TableReader): ProviderKind {
-  const kind = table.oneOf('kind', [...PROVIDER_KINDS, ...KINDS_TO_COME]) ?? 'openai';
-  if (kind === 'openai' || kind === 'mock') return kind;
-  table.problem(
-    'kind',
-    `kind "${kind}" is not yet supported; use "openai" with a fixed price list`,
-  );
-  return 'openai';
+  return table.oneOf('kind', PROVIDER_KINDS) ?? 'openai';
 }
 
 function readUrl(table: TableReader, kind: ProviderKind): string {
@@ -144,9 +157,53 @@ function readEndpoints(table: TableReader): void {
   }
 }
 
-function refuseLaterKeys(table: TableReader): void {
-  table.later('auto_discover', false);
-  table.later('refresh_secs');
+function readDiscovery(table: TableReader, kind: ProviderKind): Discovery | null {
+  const discovers = table.flag('auto_discover') ?? false;
+  const secs = { min: 1, max: REFRESH_SECS_MAX, unit: 's' };
+  const refreshSecs = table.number('refresh_secs', secs) ?? REFRESH_SECS;
+  if (!discovers) {
+    if (table.has('refresh_secs')) {
+      table.warn('refresh_secs', 'refresh_secs does nothing without auto_discover = true');
+    }
+    return null;
+  }
+  if (kind === 'mock') {
+    table.problem(
+      'auto_discover',
+      'a mock has no feed; list its models and leave auto_discover out',
+    );
+  }
+  return { refreshMs: Math.ceil(refreshSecs * 1000) };
+}
+
+/** Feeds of these have prices. */
+export const PRICED_KINDS: readonly ProviderKind[] = ['routstr', 'openrouter'];
+
+function warnOfTerms(
+  table: TableReader,
+  kind: ProviderKind,
+  models: readonly string[],
+  terms: OwnTerms,
+): void {
+  const { input, output } = terms.rates;
+  const isPriced = PRICED_KINDS.includes(kind);
+  if (isPriced && input !== null && output !== null) {
+    table.warn(
+      'input_rate',
+      'input_rate and output_rate hold for every model that is discovered, so the prices of the feed are not used; to use them, write rates in model_rates alone',
+    );
+  }
+  const priced = (model: string): boolean => {
+    const own = ownRates(terms, model);
+    return own.input !== null && own.output !== null;
+  };
+  const listed = models.length === 0 ? [...terms.ratesByModel.keys()] : models;
+  if (!isPriced && (input === null || output === null) && !listed.some(priced)) {
+    table.warn(
+      'auto_discover',
+      `a feed of kind "${kind}" has no prices, and a missing price is unknown, never free: add input_rate and output_rate in sats per 1M tokens (0 = free)`,
+    );
+  }
 }
 
 function readTimeouts(table: TableReader): Timeouts {

@@ -1,4 +1,5 @@
 /** Everything but the providers: one function per table of CONTRACT's config.toml, with its defaults. */
+import { ceilTimes, parseDecimal } from '../pricing/decimal.ts';
 import { MARKUP_PPM_MAX } from '../pricing/rate.ts';
 import { isLoopback, parseBaseUrl, parseListen } from './address.ts';
 import type { TableReader } from './read-table.ts';
@@ -12,6 +13,7 @@ import {
   RETRY_DEFAULT,
   type RetryConfig,
   type ServerConfig,
+  TOKENS_MAX,
   type VaultConfig,
 } from './types.ts';
 
@@ -19,8 +21,6 @@ const DAY_MS = 86_400_000;
 const MEBIBYTE = 1024 * 1024;
 /** The longest delay that a timer of Node takes is 2^31−1 ms; a day is the longest that makes sense. */
 export const DELAY_MS_MAX = 86_400_000;
-/** What an output bound or a context window may be, tokens. */
-export const TOKENS_MAX = 100_000_000;
 
 /** Where a secret stands in the file itself, for the warning about its permissions. */
 export interface LiteralSecret {
@@ -107,12 +107,26 @@ export function readVault(
   return { url: base.url, internalToken, defaultReserveTokens, pendingThreshold };
 }
 
-export function readMarkup(pricing: TableReader): number {
+/** A USD has never cost more than a bitcoin. */
+const SATS_PER_USD_MAX = 100_000_000;
+
+export function readPricing(pricing: TableReader): Pick<Config, 'markupPpm' | 'msatPerUsd'> {
   const markupPpm =
     pricing.integer('markup_ppm', { min: 0, max: MARKUP_PPM_MAX, unit: 'ppm' }) ?? 0;
-  pricing.later('sats_per_usd');
+  const msatPerUsd = readUsd(pricing);
   pricing.end();
-  return markupPpm;
+  return { markupPpm, msatPerUsd };
+}
+
+function readUsd(pricing: TableReader): Config['msatPerUsd'] {
+  const key = 'sats_per_usd';
+  if (pricing.isText(key)) {
+    if (pricing.text(key) === 'feed') return 'feed';
+    pricing.problem(key, `${key} must be a number of sats without quotes, or "feed"`);
+    return null;
+  }
+  const sats = pricing.number(key, { min: 0.001, max: SATS_PER_USD_MAX, unit: 'sats' });
+  return sats === undefined ? null : Number(ceilTimes(parseDecimal(sats)!, 1000n));
 }
 
 export function readBreaker(breaker: TableReader): BreakerConfig {

@@ -3,9 +3,25 @@
  * instead: silently ignoring `max_sats_per_1k_output` removed people's spending caps, and reading
  * per-1k rates as per-1M billed a thousandth of the price.
  */
+import { FEATURE_GROUPS } from '../complexity/features.ts';
 import { isTable } from './expand-env.ts';
 import type { Findings } from './findings.ts';
 import { type Path, pathKey } from './line-index.ts';
+
+/** The score is learned from data now, and has parts of other names. */
+const WEIGHTS = Object.fromEntries(
+  [
+    'context_length',
+    'code_blocks',
+    'multi_file',
+    'reasoning_keywords',
+    'conversation_depth',
+    'extra_keywords',
+  ].map((name) => [
+    name,
+    `is gone: the complexity score is calibrated on data now; remove it, or weigh ${FEATURE_GROUPS.join(', ')}`,
+  ]),
+);
 
 /** By table, without array positions; '*' = in any table. */
 const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -37,6 +53,7 @@ const RENAMED: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     standard_threshold: 'is now complexity_threshold_low',
     frontier_threshold: 'is now complexity_threshold_high',
   },
+  'routing.complexity_weights': WEIGHTS,
 };
 
 /** Reports every renamed key of the document; answers their paths, so that none is reported twice. */

@@ -3,6 +3,7 @@
  * Units stand last in the names; amounts are integer msat; nothing here is read again from disk
  * or from the environment.
  */
+import type { Msat } from '@arbstr/shared';
 import type { ComplexityWeights } from '../complexity/score.ts';
 import type { Rates } from '../pricing/rate.ts';
 import type { Secret } from './secret.ts';
@@ -15,6 +16,8 @@ export interface Config {
   readonly providers: readonly ProviderConfig[];
   /** Operator's margin, parts per million; already inside every `Offer.rates`. */
   readonly markupPpm: number;
+  /** What a USD costs: integer msat; "feed" = as the sellers' feeds imply; null = nobody says. */
+  readonly msatPerUsd: number | 'feed' | null;
   readonly breaker: BreakerConfig;
   readonly retry: RetryConfig;
   readonly policies: PoliciesConfig;
@@ -103,7 +106,14 @@ export interface VaultConfig {
   readonly pendingThreshold: number;
 }
 
-export const PROVIDER_KINDS = ['openai', 'mock'] as const;
+export const PROVIDER_KINDS = [
+  'openai',
+  'routstr',
+  'openrouter',
+  'ollama',
+  'mesh-llm',
+  'mock',
+] as const;
 export type ProviderKind = (typeof PROVIDER_KINDS)[number];
 
 /** Ascending: a tier is a floor. */
@@ -173,7 +183,11 @@ export interface ProviderConfig {
   readonly kind: ProviderKind;
   readonly apiKey: Secret | null;
   readonly keySource: KeySource;
+  /** Where it discovers, only these of its models; none = all. */
   readonly models: readonly string[];
+  /** Set where models and prices come from its feed. */
+  readonly discovery: Discovery | null;
+  readonly terms: OwnTerms;
   readonly tier: Tier;
   /** Share of the requests under strategy "weighted", beside the others' weights. */
   readonly weight: number;
@@ -187,8 +201,36 @@ export interface ProviderConfig {
   readonly onDisconnect: DisconnectAction;
   /** Set exactly where kind is "mock". */
   readonly mock: MockSettings | null;
-  /** By model; one for each of `models`. */
+  /** By model: one for each of `models`; of those that discover, as far as file and feed say. */
   readonly offers: ReadonlyMap<string, Offer>;
+}
+
+export interface Discovery {
+  readonly refreshMs: number;
+}
+
+/** What the operator says of prices and models. It goes before whatever a feed says. */
+export interface OwnTerms {
+  readonly rates: PartialRates;
+  readonly ratesByModel: ReadonlyMap<string, PartialRates>;
+  readonly infoByModel: ReadonlyMap<string, ModelInfo>;
+}
+
+/** null = not said. */
+export interface PartialRates {
+  readonly input: number | null;
+  readonly output: number | null;
+  readonly cachedInput: number | null;
+  readonly baseFee: Msat | null;
+}
+
+/** null = not said. */
+export interface ModelInfo {
+  readonly contextWindow: number | null;
+  readonly maxOutputTokens: number | null;
+  readonly supports: ReadonlySet<Capability> | null;
+  readonly reasoning: boolean | null;
+  readonly imageTokens: number | null;
 }
 
 export interface Timeouts {
@@ -211,6 +253,9 @@ export const TIMEOUTS_DEFAULT: Timeouts = Object.freeze({
   totalMs: 600_000,
 });
 
+/** What an output bound or a context window may be, tokens. */
+export const TOKENS_MAX = 100_000_000;
+
 /** One model at one provider. */
 export interface Offer {
   readonly model: string;
@@ -218,6 +263,8 @@ export interface Offer {
   readonly rates: Rates;
   /** Without it: what the provider is owed. */
   readonly providerRates: Rates;
+  /** Dearer rates of longer prompts, ascending; each for the whole request. */
+  readonly steps: readonly RateStep[];
   /** Tokens of prompt and answer together; null = unknown. */
   readonly contextWindow: number | null;
   readonly maxOutputTokens: number | null;
@@ -227,6 +274,13 @@ export interface Offer {
   readonly reasoning: boolean;
   /** Upper bound of input tokens per image. */
   readonly imageTokens: number;
+}
+
+export interface RateStep {
+  /** Of the prompt. */
+  readonly fromTokens: number;
+  readonly rates: Rates;
+  readonly providerRates: Rates;
 }
 
 /** How an in-process provider behaves (`[providers.mock]`). */

@@ -1,6 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ConfigState } from '../catalogue/reload.ts';
 import type { Snapshot } from '../catalogue/snapshot.ts';
+import type { Feeds } from '../feed/feeds.ts';
+import type { FeedStanding } from '../feed/standing.ts';
 import type { JournalStore, Vault } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
@@ -11,6 +13,7 @@ export interface HealthDeps {
   /** What became of the last change of the configuration's file. */
   readonly configState: () => ConfigState;
   readonly breakers: BreakerRegistry;
+  readonly feeds: Feeds;
   /** Null in free mode. */
   readonly billing: {
     readonly vault: Vault;
@@ -20,6 +23,9 @@ export interface HealthDeps {
   readonly activity: Activity;
   readonly nowMs: () => number;
 }
+
+/** Of a feed: what it said is old, or nothing. */
+const OUT_OF_DATE: ReadonlySet<FeedStanding> = new Set(['failed', 'stale', 'expired']);
 
 /** The vault is asked at most this often, whoever polls. */
 const VAULT_CHECK_MS = 1_000;
@@ -56,6 +62,7 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
     const degraded =
       open > 0 ||
       configured.length === 0 ||
+      Object.values(providers).some(({ feed }) => feed !== null && OUT_OF_DATE.has(feed)) ||
       file.refused !== null ||
       (billing?.deliveries.overdue ?? 0) > 0 ||
       (billing?.deliveries.conflicts ?? 0) > 0;
@@ -81,7 +88,7 @@ export function healthRoute(app: FastifyInstance, deps: HealthDeps): void {
   });
 }
 
-function providerStates({ current, breakers, activity, nowMs }: HealthDeps) {
+function providerStates({ current, breakers, feeds, activity, nowMs }: HealthDeps) {
   return Object.fromEntries(
     current().providers.map(({ name, tier }) => [
       name,
@@ -90,6 +97,7 @@ function providerStates({ current, breakers, activity, nowMs }: HealthDeps) {
         paused_secs: secsUntil(breakers.pausedUntilMs(name), nowMs()),
         models: breakers.modelsOf(name),
         tier,
+        feed: feeds.stateOf(name)?.standing ?? null,
         in_flight: breakers.inFlight(name),
         usage_disbelieved: activity.disbelieved.get(name) ?? 0,
       },

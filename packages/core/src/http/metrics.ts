@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Snapshot } from '../catalogue/snapshot.ts';
 import { CORE_ERRORS } from '../errors.ts';
+import type { Feeds } from '../feed/feeds.ts';
 import type { Outcome } from '../outcome.ts';
 import type { JournalStore, RequestLog, RequestRow } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
@@ -21,6 +22,8 @@ export interface Metrics {
 export interface MetricSources {
   readonly current: () => Snapshot;
   readonly breakers: BreakerRegistry;
+  readonly feeds: Feeds;
+  readonly nowMs: () => number;
   readonly journal: JournalStore;
   readonly requestLog: RequestLog;
   readonly activity: Activity;
@@ -92,7 +95,7 @@ function codeOf(code: string | null): string {
 }
 
 function addGauges(sources: MetricSources, registers: Registry[]): void {
-  const { current, breakers, journal, requestLog, activity, deliveries } = sources;
+  const { current, breakers, feeds, journal, requestLog, activity, deliveries, nowMs } = sources;
   const gauge = (name: string, help: string, read: () => number) =>
     new Gauge({
       name,
@@ -102,7 +105,8 @@ function addGauges(sources: MetricSources, registers: Registry[]): void {
         this.set(read());
       },
     });
-  const perProvider = (name: string, help: string, read: (provider: string) => number) =>
+  /** `read`: null = it has none. */
+  const perProvider = (name: string, help: string, read: (provider: string) => number | null) =>
     new Gauge({
       name,
       help,
@@ -112,7 +116,8 @@ function addGauges(sources: MetricSources, registers: Registry[]): void {
         // A reload may have taken one away.
         this.reset();
         for (const provider of current().providers) {
-          this.set({ provider: provider.name }, read(provider.name));
+          const value = read(provider.name);
+          if (value !== null) this.set({ provider: provider.name }, value);
         }
       },
     });
@@ -126,6 +131,21 @@ function addGauges(sources: MetricSources, registers: Registry[]): void {
     'arbstr_disbelieved_total',
     'Usage reports that were not borne out',
     (provider) => activity.disbelieved.get(provider) ?? 0,
+  );
+  perProvider('arbstr_feed_age_seconds', 'Since the feed was last read well', (provider) => {
+    const readAtMs = feeds.stateOf(provider)?.readAtMs ?? null;
+    return readAtMs === null ? null : Math.max(0, nowMs() - readAtMs) / 1000;
+  });
+  perProvider(
+    'arbstr_feed_failures_total',
+    'Readings of the feed that failed',
+    (provider) => feeds.stateOf(provider)?.failures ?? null,
+  );
+  perProvider('arbstr_feed_unroutable', 'Models of the feed that are not sold', (provider) =>
+    feeds.stateOf(provider) === null ? null : feeds.unroutableAt(provider).length,
+  );
+  perProvider('arbstr_balance_msat', 'Left in our account at the provider', (provider) =>
+    feeds.balanceMsat(provider),
   );
   gauge('arbstr_requests_open', 'Requests under way', () => activity.open);
   gauge('arbstr_journal_ok', '1 while the journal takes writes', () =>

@@ -3,6 +3,7 @@ import type { Snapshot } from '../catalogue/snapshot.ts';
 import { type ProviderConfig, TIERS, type Tier, type VirtualModel } from '../config/types.ts';
 import { refuse } from '../errors.ts';
 import type { Rates } from '../pricing/rate.ts';
+import { sellersOf } from '../route/sellers.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 
@@ -74,30 +75,26 @@ function virtualObjects(
 function concreteObjects(
   providers: readonly ProviderConfig[],
   createdSecs: number,
-): Map<string, object> {
-  const names = new Set(providers.flatMap(({ offers }) => [...offers.keys()]));
-  return new Map(
-    [...names].sort().map((id) => [
+): [string, object][] {
+  const sellers = [...sellersOf(providers)].sort(([a], [b]) => (a < b ? -1 : 1));
+  return sellers.map(([id, list]) => [
+    id,
+    {
       id,
-      {
-        id,
-        object: 'model',
-        created: createdSecs,
-        owned_by: 'arbstr',
-        arbstr: {
-          rate_unit: 'sats_per_1m_tokens',
-          providers: providers
-            .filter(({ offers }) => offers.has(id))
-            .map((provider) => ({
-              name: provider.name,
-              tier: provider.tier,
-              context_window: provider.offers.get(id)!.contextWindow,
-              rates: wireRates(provider.offers.get(id)!.rates),
-            })),
-        },
+      object: 'model',
+      created: createdSecs,
+      owned_by: 'arbstr',
+      arbstr: {
+        rate_unit: 'sats_per_1m_tokens',
+        providers: list.map(({ provider, offer }) => ({
+          name: provider.name,
+          tier: provider.tier,
+          context_window: offer.contextWindow,
+          rates: wireRates(offer.rates),
+        })),
       },
-    ]),
-  );
+    },
+  ]);
 }
 
 /** Rates in sats, as the configuration has them, markup included. */

@@ -5,9 +5,11 @@ import { isLoopback } from '../config/address.ts';
 import type { Secret } from '../config/secret.ts';
 import type { ProviderConfig } from '../config/types.ts';
 import { type Refusal, refuse } from '../errors.ts';
+import type { Feeds } from '../feed/feeds.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
+import { feedReasons, wireFeed } from './wire-feed.ts';
 
 export interface OperatorAuth {
   readonly authToken: () => Secret | null;
@@ -18,6 +20,8 @@ export interface OperatorAuth {
 export interface ProvidersRouteDeps extends OperatorAuth {
   readonly current: () => Snapshot;
   readonly breakers: BreakerRegistry;
+  readonly feeds: Feeds;
+  readonly nowMs: () => number;
 }
 
 /** What reverse proxies add: the request came from somewhere else. */
@@ -59,24 +63,26 @@ export function providersRoute(app: FastifyInstance, deps: ProvidersRouteDeps): 
     app.get(url, async (request, reply): Promise<object | FastifyReply> => {
       const refused = refuseStranger(deps, request);
       if (refused !== null) return writeRefusal(reply, refused);
+      const { config, providers } = deps.current();
+      const msatPerUsd = deps.feeds.msatPerUsd(config);
       return {
-        providers: deps
-          .current()
-          .providers.map((provider) => wireProvider(provider, deps.breakers)),
+        providers: providers.map((provider) => wireProvider(provider, deps)),
         rate_unit: 'sats_per_1m_tokens',
+        sats_per_usd: msatPerUsd === null ? null : msatPerUsd / 1000,
       };
     });
   }
 }
 
-function wireProvider(provider: ProviderConfig, breakers: BreakerRegistry) {
+function wireProvider(provider: ProviderConfig, { breakers, feeds, nowMs }: ProvidersRouteDeps) {
   const { name, kind, url, tier, offers, apiKey } = provider;
   const state = breakers.stateOf(name);
   const pausedUntilMs = breakers.pausedUntilMs(name);
   const models = breakers.modelsOf(name);
   const inFlight = breakers.inFlight(name);
   const reasons = [
-    ...(offers.size === 0 ? ['it lists no models'] : []),
+    ...(offers.size === 0 && provider.discovery === null ? ['it lists no models'] : []),
+    ...feedReasons(provider, feeds),
     ...(state === 'open' ? ['it rests after repeated failures'] : []),
     ...(pausedUntilMs === null ? [] : ['it asked for a pause (Retry-After)']),
     ...(inFlight >= provider.maxConcurrency ? ['it is at its concurrency limit'] : []),
@@ -96,14 +102,20 @@ function wireProvider(provider: ProviderConfig, breakers: BreakerRegistry) {
     routable: reasons.length === 0,
     /** Why not, in words; empty where it is. */
     reasons,
+    feed: wireFeed(provider, feeds, nowMs()),
     models: [...offers.values()].map((offer) => ({
       id: offer.model,
       ...wireRates(offer.rates),
+      long_prompts: offer.steps.map(({ fromTokens, rates }) => ({
+        from_tokens: fromTokens,
+        ...wireRates(rates),
+      })),
       context_window: offer.contextWindow,
       max_output_tokens: offer.maxOutputTokens,
       supports: offer.supports === null ? null : [...offer.supports],
       reasoning: offer.reasoning,
-      state: models[offer.model] ?? 'closed',
+      // Not by [] alone: a model may be called "constructor".
+      state: Object.hasOwn(models, offer.model) ? models[offer.model] : 'closed',
     })),
   };
 }

@@ -3,6 +3,7 @@
  * here that becomes integer msat per 1M tokens, by its decimal digits and never by a float product.
  */
 import { ceilDiv, MSAT_MAX, type Msat, msat } from '@arbstr/shared';
+import { ceilTimes, floorTimes, parseDecimal } from './decimal.ts';
 
 /** What one model costs at one provider. Integers only; tokens are LLM tokens. */
 export interface Rates {
@@ -21,9 +22,6 @@ export const BASE_FEE_MSAT_MAX = 1_000_000_000_000;
 /** Ten times the price on top of the price. */
 export const MARKUP_PPM_MAX = 10_000_000;
 
-/** A sat has three decimals: 0.001 sat = 1 msat is the smallest amount. */
-const SAT_DECIMALS = 3;
-
 /** Integer msat per 1M tokens of decimal sats per 1M tokens, exact. Throws RangeError. */
 export function rateFromSats(satsPerMtok: number): number {
   return milliFrom(satsPerMtok, RATE_MSAT_PER_MTOK_MAX, 'a rate in sats per 1M tokens');
@@ -40,23 +38,16 @@ export function msatFromSats(sats: number): Msat {
  * three decimals, is negative, not finite, or above `max` thousandths.
  */
 function milliFrom(value: number, max: number, what: string): number {
-  const [mantissa = '', exponent = '0'] = String(value).split('e');
-  const parts = /^(\d+)(?:\.(\d+))?$/.exec(mantissa);
-  if (parts === null) {
+  const decimal = parseDecimal(value);
+  if (decimal === null) {
     throw new RangeError(`${what} must be a number that is not negative: ${String(value)}`);
   }
-  const fraction = parts[2] ?? '';
-  const digits = BigInt(parts[1] + fraction);
-  // value = digits × 10^(exponent − decimals); in thousandths, three powers more.
-  const power = Number(exponent) - fraction.length + SAT_DECIMALS;
-  // A number's exponent is within ±324, so these powers are small.
-  const divisor = 10n ** BigInt(Math.max(0, -power));
-  if (digits % divisor !== 0n) {
+  const milli = ceilTimes(decimal, 1000n);
+  if (milli !== floorTimes(decimal, 1000n)) {
     throw new RangeError(
-      `${what} must have at most ${SAT_DECIMALS} decimals, because 0.001 sat is the smallest amount: ${String(value)}`,
+      `${what} must have at most 3 decimals, because 0.001 sat is the smallest amount: ${String(value)}`,
     );
   }
-  const milli = (digits * 10n ** BigInt(Math.max(0, power))) / divisor;
   if (milli > BigInt(max)) {
     throw new RangeError(`${what} must be at most ${max / 1000}: ${String(value)}`);
   }

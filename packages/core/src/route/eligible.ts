@@ -5,6 +5,7 @@ import type { ChatRequest } from '../openai/chat-request.ts';
 import { isOpenAiReasoningModel } from '../openai/model-family.ts';
 import { refusedParam } from '../openai/refused-params.ts';
 import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
+import { ceilingOf } from '../pricing/ceiling.ts';
 import { expectedCost } from '../pricing/expected.ts';
 import type { PromptEstimate } from '../tokens/prompt.ts';
 import type { Seller } from './sellers.ts';
@@ -33,6 +34,7 @@ export type Exclusion =
   | { reason: 'context_too_small'; contextWindow: number }
   | { reason: 'below_floor' }
   | { reason: 'breaker_open' }
+  | { reason: 'balance_too_low' }
   | { reason: 'busy' };
 
 export type PolicyKey =
@@ -45,6 +47,8 @@ export type PolicyKey =
 export interface Availability {
   allows(provider: string, model: string): boolean;
   inFlight(provider: string): number;
+  /** What our account there has left, msat; null = it has none, or does not say. */
+  balanceMsat(provider: string): number | null;
   nextTryMs(seats: readonly { provider: string; model: string }[]): number;
 }
 
@@ -64,8 +68,9 @@ export interface EligibleInput {
 /** A hold covers twice our own count at least, also where a provider's reports are trusted. */
 const TOLERANCE_MIN = 2;
 
-export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candidate | Exclusion {
+export function judge(input: EligibleInput, listed: Seller, tier: Tier): Candidate | Exclusion {
   const { availability, rule } = input;
+  const seller = atPromptSize(listed, inputTokensAt(input, listed.offer));
   const { provider, offer } = seller;
   const exclusion = forbidden(input, seller) ?? unfit(input, seller);
   if (exclusion !== null) return exclusion;
@@ -76,7 +81,35 @@ export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candida
   }
   if (!availability.allows(provider.name, offer.model)) return { reason: 'breaker_open' };
   if (availability.inFlight(provider.name) >= provider.maxConcurrency) return { reason: 'busy' };
+  const balanceMsat = availability.balanceMsat(provider.name);
+  if (balanceMsat !== null && atMostOwed(input, candidate) > balanceMsat) {
+    return { reason: 'balance_too_low' };
+  }
   return candidate;
+}
+
+/** Our estimate may be too low, and the dearer rates are for the whole request then. */
+const STEP_MARGIN = 1.2;
+
+/** A seller that charges more for long prompts, as what it is for this one. */
+function atPromptSize(seller: Seller, estimatedInput: number): Seller {
+  const { offer } = seller;
+  if (offer.steps.length === 0) return seller;
+  const step = offer.steps.findLast(({ fromTokens }) => estimatedInput * STEP_MARGIN >= fromTokens);
+  if (step === undefined) return seller;
+  const { rates, providerRates } = step;
+  return { ...seller, offer: { ...offer, rates, providerRates } };
+}
+
+/**
+ * The most that a provider may charge, msat. A seller with accounts holds that before it works, as we
+ * do; where no bound is sent, for as much as the model can answer.
+ */
+function atMostOwed({ request }: EligibleInput, candidate: Candidate): Msat {
+  const { offer, outputBound, inputTokensMax } = candidate;
+  const perChoice = outputBound ?? offer.maxOutputTokens ?? offer.contextWindow ?? 0;
+  const outputTokensMax = perChoice * request.n;
+  return ceilingOf([{ rates: offer.providerRates, inputTokensMax, outputTokensMax }]);
 }
 
 function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {

@@ -36,6 +36,13 @@ export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]):
       `Every provider of ${model} is at its concurrency limit. Try again shortly.`,
     );
   }
+  const short = allowed.filter(({ exclusion }) => exclusion.reason === 'balance_too_low');
+  if (short.length > 0) {
+    return refuse(
+      'no_healthy_provider',
+      `The operator's account at every provider of ${model} is too low for this request (${names(short)}). Ask for less with max_tokens, or have the operator top it up.`,
+    );
+  }
   return refuseUnfit(model, allowed[0]!.exclusion, input);
 }
 

@@ -75,9 +75,21 @@ Provider key status:
   delta: no key (set ARBSTR_DELTA_API_KEY or add api_key to config)
   fake: no key (a mock needs none)
 etc/c.toml:9: warning: secrets stand in this file and its mode is 644: others can read them; chmod 600 it
-etc/c.toml:31: warning: provider "delta" lists no models, so it serves nothing; add models
+etc/c.toml:31: warning: provider "delta" lists no models, so it serves nothing; add models, or auto_discover = true
 `,
     });
+  });
+
+  it('names the feeds, and reads none', () => {
+    const { stdout } = check(
+      input(
+        '[[providers]]\nname = "node"\nkind = "routstr"\nurl = "http://127.0.0.1:1/v1"\nauto_discover = true\n',
+      ),
+    );
+    expect(stdout).toContain(
+      'Feeds (not read now; a running core shows them at GET /providers):\n  node: routstr, every 120 s\n',
+    );
+    expect(stdout).not.toContain('warning');
   });
 
   it('says each mistake with file and line on stderr and exits with 1', () => {

@@ -25,6 +25,7 @@ describe('what a file does not say', () => {
       vault: null,
       providers: [],
       markupPpm: 0,
+      msatPerUsd: null,
       breaker: { failures: 3, openMs: 30_000, credentialsMs: 300_000, paymentMs: 60_000 },
       policies: { defaultStrategy: 'cheapest', rules: [] },
       virtualModels: new Map(),
@@ -47,7 +48,7 @@ describe('what a file does not say', () => {
   });
 
   it('has the defaults of the contract for a provider', () => {
-    const { offers, ...rest } = provider(PRICED);
+    const { offers, terms, ...rest } = provider(PRICED);
     expect(rest).toEqual({
       name: 'alpha',
       url: 'https://alpha.example/v1',
@@ -55,6 +56,7 @@ describe('what a file does not say', () => {
       apiKey: null,
       keySource: 'none',
       models: ['m'],
+      discovery: null,
       tier: 'standard',
       weight: 1,
       maxConcurrency: 64,
@@ -70,6 +72,7 @@ describe('what a file does not say', () => {
       onDisconnect: 'cancel',
       mock: null,
     });
+    expect(terms.rates).toMatchObject({ input: 8_000_000, cachedInput: null, baseFee: null });
     expect([...offers.keys()]).toEqual(['m']);
     expect(offers.get('m')).toMatchObject({
       contextWindow: null,
@@ -273,6 +276,42 @@ model_rates = { m = { input_rate = 1000, output_rate = 2000 } }
   });
 });
 
+describe('a provider that discovers', () => {
+  const DISCOVERS =
+    '[[providers]]\nname = "a"\nurl = "http://a"\nkind = "routstr"\nauto_discover = true\n';
+
+  it('needs no models and no rates', () => {
+    const found = provider(`${DISCOVERS}refresh_secs = 1.5\n`);
+    expect(found).toMatchObject({ kind: 'routstr', models: [], discovery: { refreshMs: 1500 } });
+    expect(found.offers.size).toBe(0);
+    expect(provider(DISCOVERS).discovery).toEqual({ refreshMs: 120_000 });
+  });
+
+  it('sells what is listed and priced before its feed is read', () => {
+    const found = provider(
+      `${DISCOVERS}models = ["m", "n"]\n[providers.model_rates.m]\ninput_rate = 1\noutput_rate = 2\n`,
+    );
+    expect([...found.offers.keys()]).toEqual(['m']);
+  });
+
+  it('may have rates and limits for models that are not known yet', () => {
+    const { terms } = provider(
+      `${DISCOVERS}[providers.model_rates."x:free"]\ninput_rate = 0\n[providers.model_info.y]\nreasoning = false\n`,
+    );
+    expect(terms.ratesByModel.get('x:free')).toMatchObject({ input: 0, output: null });
+    expect(terms.infoByModel.get('y')).toMatchObject({ reasoning: false, contextWindow: null });
+  });
+
+  it.each([
+    ['1000', 1_000_000],
+    ['0.5', 500],
+    ['1234.567', 1_234_567],
+    ['"feed"', 'feed'],
+  ])('takes a USD for %s', (written, msatPerUsd) => {
+    expect(config(`[pricing]\nsats_per_usd = ${written}\n`)).toMatchObject({ msatPerUsd });
+  });
+});
+
 describe('what is suspicious is a warning', () => {
   it.each<[string, string, string[]]>([
     ['no providers', '', ['1: there are no providers']],
@@ -291,6 +330,36 @@ describe('what is suspicious is a warning', () => {
       'a cached rate above the input rate',
       withProvider('output_rate = 1\ncached_input_rate = 9000\n'),
       ['7: cached_input_rate is above input_rate'],
+    ],
+    [
+      'a feed without prices, where nobody says any',
+      '[[providers]]\nname = "a"\nurl = "http://a"\nkind = "ollama"\nauto_discover = true',
+      ['5: a feed of kind "ollama" has no prices, and a missing price is unknown, never free'],
+    ],
+    [
+      'a feed without prices, where somebody does for one model, is none',
+      '[[providers]]\nname = "a"\nurl = "http://a"\nkind = "ollama"\nauto_discover = true\n[providers.model_rates.x]\ninput_rate = 0\noutput_rate = 0',
+      [],
+    ],
+    [
+      'rates that stand in for the prices of a feed',
+      PRICED.concat('kind = "routstr"\nauto_discover = true\n'),
+      ['5: input_rate and output_rate hold for every model that is discovered'],
+    ],
+    [
+      'an interval of a feed that is not read',
+      PRICED.concat('refresh_secs = 5\n'),
+      ['7: refresh_secs does nothing without auto_discover = true'],
+    ],
+    [
+      'prices in a currency that nobody can convert',
+      '[[providers]]\nname = "a"\nurl = "http://a"\nkind = "openrouter"\nauto_discover = true',
+      ['1: the prices of "a" are in USD, and nothing says what a USD costs'],
+    ],
+    [
+      'a feed that should convert them and is not there',
+      '[pricing]\nsats_per_usd = "feed"\n[[providers]]\nname = "a"\nurl = "http://a"\nkind = "openrouter"\nauto_discover = true',
+      ['1: the prices of "a" are in USD, and sats_per_usd = "feed" needs a provider of kind'],
     ],
     [
       'a url that a mock does not use',

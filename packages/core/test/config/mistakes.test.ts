@@ -59,6 +59,37 @@ describe('a mistake is reported with its line and its fix', () => {
     ],
     ['[logging]\nlog_requests = "yes"', ['2: log_requests must be true or false, without quotes']],
     ['[pricing]\nmarkup_ppm = -1', ['2: markup_ppm must be a number from 0 to 10000000 (ppm)']],
+    [
+      '[pricing]\nsats_per_usd = "fed"',
+      ['2: sats_per_usd must be a number of sats without quotes, or "feed"'],
+    ],
+    [
+      '[pricing]\nsats_per_usd = 0',
+      ['2: sats_per_usd must be a number from 0.001 to 100000000 (sats)'],
+    ],
+    [adding('auto_discover = "yes"'), ['6: auto_discover must be true or false, without quotes']],
+    [
+      adding('auto_discover = true\nrefresh_secs = 0'),
+      ['7: refresh_secs must be a number from 1 to 86400 (s)'],
+    ],
+    [
+      adding('auto_discovery = true'),
+      ['6: unknown key "auto_discovery" in [providers]; did you mean "auto_discover"?'],
+    ],
+    [
+      adding('auto_discover = true\n[providers.model_rates.n]\ninput_rate = 1'),
+      ['7: model_rates names "n", which is not in models; did you mean "m"?'],
+    ],
+    [
+      '[[providers]]\nname = "m"\nkind = "mock"\nauto_discover = true',
+      ['4: a mock has no feed; list its models and leave auto_discover out'],
+    ],
+    [
+      '[routing.complexity_weights]\ncode_blocks = 2',
+      [
+        '2: "code_blocks" is gone: the complexity score is calibrated on data now; remove it, or weigh words, domain, form, reasoning, code, length, conversation, tools, images, output',
+      ],
+    ],
     ['[pricing]\nmarkup_ppm = 0.5', ['2: markup_ppm must be a whole number']],
     [
       '[database]\npath = ":memory:"',
@@ -101,7 +132,7 @@ describe('a mistake is reported with its line and its fix', () => {
     [
       adding('kind = "opnai"'),
       [
-        '6: kind must be one of "openai", "mock", "routstr", "openrouter", "ollama", "mesh-llm"; did you mean "openai"?',
+        '6: kind must be one of "openai", "routstr", "openrouter", "ollama", "mesh-llm", "mock"; did you mean "openai"?',
       ],
     ],
     [
@@ -362,22 +393,9 @@ describe('policies, virtual models and tiers', () => {
 describe('a key whose feature is still to come', () => {
   it.each([
     [
-      adding('auto_discover = true'),
-      '6: auto_discover is not yet supported; remove it, or leave it at false',
-    ],
-    [adding('refresh_secs = 120'), '6: refresh_secs is not yet supported; remove it'],
-    [
       adding('endpoints = ["chat", "embeddings"]'),
       '6: endpoint "embeddings" is not yet supported; write endpoints = ["chat"]',
     ],
-    [
-      adding('kind = "routstr"'),
-      '6: kind "routstr" is not yet supported; use "openai" with a fixed price list',
-    ],
-    [adding('kind = "openrouter"'), '6: kind "openrouter" is not yet supported'],
-    [adding('kind = "ollama"'), '6: kind "ollama" is not yet supported'],
-    [adding('kind = "mesh-llm"'), '6: kind "mesh-llm" is not yet supported'],
-    ['[pricing]\nsats_per_usd = "feed"', '2: sats_per_usd is not yet supported; remove it'],
   ])('%j is refused, not silently accepted', (text, expected) => {
     const found = problems(text);
     expect(found).toHaveLength(1);

@@ -41,11 +41,12 @@ describe('the example files', () => {
     const env = {
       VAULT_INTERNAL_TOKEN: 'x'.repeat(64),
       OPENAI_API_KEY: 'k',
+      ROUTSTR_KEY: 'k',
       ARBSTR_AUTH_TOKEN: 'a',
     };
     const result = loadShipped(env, true);
     expect(result).toMatchObject({ ok: true, warnings: [] });
-    expect(result.ok && result.config.providers).toHaveLength(4);
+    expect(result.ok && result.config.providers).toHaveLength(5);
     expect(result.ok && result.config.markupPpm).toBe(50_000);
   });
 

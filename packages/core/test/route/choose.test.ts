@@ -61,6 +61,8 @@ interface Wish {
   billing?: ChooseInput['billing'];
   open?: string[];
   busy?: string[];
+  /** msat. */
+  balances?: Record<string, number>;
   maxAttempts?: number;
   outputExpectation?: number;
   floor?: ChooseInput['floor'];
@@ -88,6 +90,7 @@ function chosen(wish: Wish) {
     availability: {
       allows: (name) => !(wish.open ?? []).includes(name),
       inFlight: (name) => ((wish.busy ?? []).includes(name) ? 1e9 : 0),
+      balanceMsat: (name) => wish.balances?.[name] ?? null,
       nextTryMs: () => 1_005_000,
     },
     nowMs: 1_000_000,
@@ -219,6 +222,50 @@ describe('choose', () => {
     ],
   ])('refuses where %s', (_what, wish, refusal) => {
     expect(chosen(wish)).toMatchObject({ kind: 'refused', ...refusal });
+  });
+
+  it('asks nobody whose account cannot cover the most that it may charge', () => {
+    const sellers = [seller({ name: 'a' }), seller({ name: 'b', input: 9, output: 9 })];
+    const body = { max_tokens: 100 };
+    const { candidates: all } = candidates({ sellers, body });
+    const { inputTokensMax } = all[0]!;
+    // 8 msat per token, in and out.
+    const needed = 8 * (inputTokensMax + 100);
+    expect(names({ sellers, body, balances: { a: needed } })).toEqual(['a', 'b']);
+    expect(names({ sellers, body, balances: { a: needed - 1 } })).toEqual(['b']);
+    const markedUp = { rates: { ...all[0]!.offer.rates, outputMsatPerMtok: 1e12 } };
+    const dear = [seller({ name: 'a', offer: markedUp })];
+    expect(names({ sellers: dear, body, balances: { a: needed } })).toEqual(['a']);
+    expect(chosen({ sellers, body, balances: { a: 0, b: 0 } })).toMatchObject({
+      kind: 'refused',
+      code: 'no_healthy_provider',
+    });
+  });
+
+  it('charges a long prompt as a seller does that charges more for it', () => {
+    const { rates } = seller({ name: 'x', input: 20, output: 20 }).offers.get(MODEL)!;
+    const steps = [{ fromTokens: 1000, rates, providerRates: rates }];
+    const sellers = [
+      seller({ name: 'stepped', input: 8, offer: { steps } }),
+      seller({ name: 'flat', input: 9, output: 9 }),
+    ];
+    const prompt = (words: number) => ({
+      messages: [{ role: 'user', content: 'word '.repeat(words) }],
+    });
+    expect(names({ sellers, body: prompt(100) })).toEqual(['stepped', 'flat']);
+    const long = candidates({ sellers, body: prompt(2000) });
+    expect(long.candidates.map(({ provider }) => provider.name)).toEqual(['flat', 'stepped']);
+    const [, stepped] = long.candidates;
+    expect(stepped!.offer.providerRates).toBe(rates);
+    // What is held covers it.
+    expect(long.ceilingMsat).toBeGreaterThanOrEqual(20 * stepped!.inputTokensMax);
+  });
+
+  it('takes the longest answer of a model where nobody bounds it', () => {
+    const sellers = [seller({ name: 'a', offer: { maxOutputTokens: 1000 } })];
+    const free = { sellers, billing: null };
+    expect(names({ ...free, balances: { a: 10_000 } })).toEqual(['a']);
+    expect(chosen({ ...free, balances: { a: 8_000 } })).toMatchObject({ kind: 'refused' });
   });
 
   it('lets price-changing parameters pass in free mode and where they are allowed', () => {

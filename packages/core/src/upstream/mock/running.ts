@@ -5,13 +5,14 @@ import { type MockProvider, startMockProvider } from './server.ts';
 export interface RunningMocks {
   /** Starts those that do not run yet; answers all providers, mocks with their addresses. */
   addressed(providers: readonly ProviderConfig[]): Promise<readonly ProviderConfig[]>;
-  /** Ends those that none of these is. */
+  /** Ends those that none of these is, each after its live answers. */
   retain(providers: readonly ProviderConfig[]): Promise<void>;
   close(): Promise<void>;
 }
 
 export function createRunningMocks(): RunningMocks {
   const running = new Map<string, MockProvider>();
+  const retiring = new Set<MockProvider>();
 
   async function addressOf(provider: ProviderConfig, mock: MockSettings): Promise<string> {
     const key = keyOf(provider);
@@ -23,10 +24,18 @@ export function createRunningMocks(): RunningMocks {
     return started.url;
   }
 
-  async function end(keep: ReadonlySet<string>): Promise<void> {
-    const ended = [...running].filter(([key]) => !keep.has(key));
-    for (const [key] of ended) running.delete(key);
-    await Promise.all(ended.map(([, mock]) => mock.close()));
+  async function retire(keep: ReadonlySet<string>): Promise<void> {
+    const gone = [...running].filter(([key]) => !keep.has(key));
+    for (const [key, mock] of gone) {
+      running.delete(key);
+      retiring.add(mock);
+    }
+    await Promise.all(
+      gone.map(async ([, mock]) => {
+        await mock.retire();
+        retiring.delete(mock);
+      }),
+    );
   }
 
   return {
@@ -40,8 +49,10 @@ export function createRunningMocks(): RunningMocks {
       }
       return addressed;
     },
-    retain: (providers) => end(new Set(providers.map(keyOf))),
-    close: () => end(new Set()),
+    retain: (providers) => retire(new Set(providers.map(keyOf))),
+    async close() {
+      await Promise.all([...running.values(), ...retiring].map((mock) => mock.close()));
+    },
   };
 }
 

@@ -34,6 +34,8 @@ export interface MockProvider {
   readonly callCount: number;
   /** Requests to routes that no provider has: "GET /v1/nothing". */
   readonly unexpected: readonly string[];
+  /** Takes no more connections; what runs ends as it would. */
+  retire(): Promise<void>;
   /** Ends every connection and every wait; idempotent. */
   close(): Promise<void>;
 }
@@ -55,6 +57,10 @@ export async function startMockProvider(options: MockOptions = {}): Promise<Mock
   });
   const { port } = server.address() as AddressInfo;
   let closed: Promise<void> | null = null;
+  const retire = (): Promise<void> => {
+    closed ??= new Promise((resolve) => server.close(() => resolve()));
+    return closed;
+  };
   return {
     url: `http://127.0.0.1:${port}/v1`,
     get calls() {
@@ -66,12 +72,11 @@ export async function startMockProvider(options: MockOptions = {}): Promise<Mock
     get unexpected() {
       return log.unexpected;
     },
+    retire,
     close() {
-      closed ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-      return closed;
+      const ended = retire();
+      server.closeAllConnections();
+      return ended;
     },
   };
 }
