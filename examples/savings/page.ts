@@ -43,6 +43,7 @@ export function savingsPage(seed: number): Page {
     headText(table, costs, requests.length),
     `\`\`\`text\n${textPlot(bars)}\n\`\`\`\n\nEach row is the mean seller's bill; █ is what the cheapest seller of each request asks, \`2\` the second-cheapest seller alone, \`m\` the median one. The same [as a picture](savings.svg).`,
     modelsText(costs),
+    amountsText(costs),
     strategiesText(costs, warm),
     sellersText(costs, table.models.length),
     feedsText(table, stream, costs),
@@ -98,6 +99,23 @@ Strategy \`cheapest\`, and what it saves against each seller who would have got 
 
 | model | sellers | cheapest alone | cost, sats | of the mean | of the median | of the second-cheapest | of the dearest |
 |---|---:|---|---:|---:|---:|---:|---:|
+${rows.join('\n')}`;
+}
+
+function amountsText(costs: readonly ModelCosts[]): string {
+  const rows = costs.map((model) => {
+    const amounts = [
+      ...STRATEGIES.map((strategy) => model.byStrategy[strategy]),
+      model.median,
+      model.mean,
+    ];
+    const sellers = model.sellers.map(({ name, cost }) => `${name} ${sats(cost)}`);
+    return `| ${model.model} | ${amounts.map(sats).join(' | ')} | ${sellers.join(', ')} |`;
+  });
+  return `In sats, by strategy, and for each seller who would have got all requests:
+
+| model | ${STRATEGIES.map((strategy) => `\`${strategy}\``).join(' | ')} | median | mean | each seller alone |
+|---|---:|---:|---:|---:|---:|---:|---|
 ${rows.join('\n')}`;
 }
 

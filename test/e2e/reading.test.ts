@@ -143,6 +143,7 @@ describe('/metrics', () => {
     expect(value('arbstr_billed_msat_total{provider="beta"}')).toBe(costs[3]);
     expect(value('arbstr_breaker_state{provider="alpha"}')).toBe(0);
     expect(value('arbstr_settlements_undelivered')).toBe(0);
+    expect(value('arbstr_request_rows_dropped_total')).toBe(0);
     expect(text).toContain('arbstr_first_token_seconds_bucket');
     expect(text).not.toContain(agent.id);
   });

@@ -130,7 +130,7 @@ function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion
 function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
   const { request } = input;
   if (input.billing !== null) {
-    const param = refusedParam(request, provider.kind, provider.allowParams);
+    const param = refusedAt(request, provider);
     if (param !== null) return { reason: 'unsupported_parameter', param };
   }
   const capability = missingCapability(request, offer);
@@ -139,6 +139,24 @@ function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | n
     return { reason: 'context_too_small', contextWindow: offer.contextWindow };
   }
   return null;
+}
+
+/** By kind and what is allowed. It looks through all messages: for each seller anew that takes longest. */
+const refusedParams = new WeakMap<ChatRequest, Map<string, string | null>>();
+
+function refusedAt(request: ChatRequest, { kind, allowParams }: ProviderConfig): string | null {
+  let known = refusedParams.get(request);
+  if (known === undefined) {
+    known = new Map();
+    refusedParams.set(request, known);
+  }
+  const key = `${kind} ${allowParams.join(' ')}`;
+  let param = known.get(key);
+  if (param === undefined) {
+    param = refusedParam(request, kind, allowParams);
+    known.set(key, param);
+  }
+  return param;
 }
 
 function missingCapability(request: ChatRequest, offer: Offer): string | null {

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mockConfig } from '../../src/config/mock.ts';
 import type { Offer, PolicyRule, ProviderConfig } from '../../src/config/types.ts';
-import { parseChatRequest } from '../../src/openai/chat-request.ts';
+import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
 import { type ChooseInput, choose } from '../../src/route/choose.ts';
 import { sellersOf } from '../../src/route/sellers.ts';
 import { estimatePrompt, promptOf } from '../../src/tokens/prompt.ts';
@@ -65,6 +65,7 @@ interface Wish {
   balances?: Record<string, number>;
   maxAttempts?: number;
   outputExpectation?: number;
+  request?: Partial<ChatRequest>;
   floor?: ChooseInput['floor'];
   isStrict?: boolean;
 }
@@ -74,7 +75,7 @@ function chosen(wish: Wish) {
   const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
   if (!parsed.ok) throw new Error(parsed.error.message);
   return choose({
-    request: parsed.request,
+    request: { ...parsed.request, ...wish.request },
     sellers: sellersOf(wish.sellers),
     virtual: null,
     rule: wish.isStrict ? { ...NO_RULE, strictTier: true } : null,
@@ -305,6 +306,24 @@ describe('choose', () => {
       expect(reasons(wish)).toEqual(['home', 'shop', 'mall'].map((name) => [name, 'policy']));
       expect(chosen({ ...wish, open: ['top'] })).toMatchObject({ code: 'no_healthy_provider' });
     });
+  });
+
+  it('looks through the messages once for all sellers that allow the same', () => {
+    const readsFor = (sellers: ProviderConfig[]) => {
+      let reads = 0;
+      const message = {
+        role: 'user',
+        get content() {
+          reads++;
+          return 'hi';
+        },
+      };
+      candidates({ sellers, request: { messages: [message] } });
+      return reads;
+    };
+    const alike = Array.from({ length: 50 }, (_, i) => seller({ name: `p${i}` }));
+    expect(readsFor(alike)).toBe(readsFor([alike[0]!]));
+    expect(readsFor(alike)).toBeGreaterThan(0);
   });
 
   it('orders totally: the same answer whatever the order of the configuration', () => {
