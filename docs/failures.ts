@@ -81,7 +81,7 @@ Made by \`node docs/failures.ts\` from \`route/failure.ts\`, which is what core 
 
 ## Before anything went to the caller
 
-The failed attempt costs the agent nothing. _Next_: the next candidate is asked at once. _Again_: where nobody answered, this provider is asked once more after a jittered wait (\`retry.backoff_ms\`, or its own \`Retry-After\` up to \`retry.backoff_max_ms\`), within \`retry.max_attempts\` and the retry budget of the process. _Breaker_: what it hears, about whom, and how long it rests once it opens; one request counts once. _Lost_: the provider may charge for the prompt, so it is logged as \`lost_msat\` (\`cost.lost_msats\` of \`GET /v1/requests\`), and bounded per agent. _Caller_ and _retry_ (\`x-should-retry\`): where every candidate failed like this; a mixture is 502 \`provider_error\`.
+The failed attempt costs the agent nothing. _Next_: the next candidate is asked at once; those below the floor come last, and not at all with \`strict_tier\`. _Again_: where nobody answered, this provider is asked once more after a jittered wait (\`retry.backoff_ms\`, or its own \`Retry-After\` up to \`retry.backoff_max_ms\`), within \`retry.max_attempts\` and the retry budget of the process. _Breaker_: what it hears, about whom, and how long it rests once it opens; one request counts once. _Lost_: the provider may charge for the prompt, so it is logged as \`lost_msat\` (\`cost.lost_msats\` of \`GET /v1/requests\`), and bounded per agent. _Caller_ and _retry_ (\`x-should-retry\`): where every candidate failed like this; a mixture is 502 \`provider_error\`.
 
 | kind | when | next | again | breaker | lost | caller | retry |
 |---|---|---|---|---|---|---|---|

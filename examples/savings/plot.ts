@@ -51,7 +51,7 @@ export function svgPlot(title: string, bars: readonly Bar[]): string {
 <title>${title}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="12" y="22" font-size="15">${title}</text>
-<text x="12" y="44">bar: the cheapest seller of each request · <tspan fill="#b00">red: second-cheapest seller</tspan> · <tspan fill="#036">blue: median seller</tspan> · grey: mean seller</text>
+<text x="12" y="44" font-size="12">bar: the cheapest seller of each request · <tspan fill="#b00">red: second-cheapest seller</tspan> · <tspan fill="#036">blue: median seller</tspan> · grey: mean seller</text>
 ${rows.join('\n')}
 </svg>
 `;
