@@ -6,13 +6,17 @@ import { costAt, replay, type Served } from './replay.ts';
 import { KINDS, type Kind, type Replayed } from './requests.ts';
 
 /** Sums over the stream, msat. */
-export interface ModelCosts {
-  readonly model: string;
-  readonly byStrategy: Readonly<Record<Strategy, number>>;
+export interface CheapestCosts {
+  readonly byStrategy: { readonly cheapest: number };
   /** Everything at one seller, cheapest first. */
   readonly sellers: readonly { readonly name: string; readonly cost: number }[];
   readonly mean: number;
   readonly median: number;
+}
+
+export interface ModelCosts extends CheapestCosts {
+  readonly model: string;
+  readonly byStrategy: Readonly<Record<Strategy, number>>;
   readonly byKind: Readonly<Record<Kind, { readonly cheapest: number; readonly mean: number }>>;
   /** The cheapest seller of each request, known only afterwards. */
   readonly hindsight: number;
@@ -37,6 +41,15 @@ export function costsOf(stream: Stream, model: string): { cold: ModelCosts; warm
   };
 }
 
+/** Of strategy `cheapest` alone, without caches. */
+export function cheapestCosts(stream: Stream, model: string): CheapestCosts {
+  const served = replay({ ...stream, model, strategy: 'cheapest' });
+  return {
+    byStrategy: { cheapest: sum(served.map(({ costMsat }) => costMsat)) },
+    ...sellersAlone({ ...stream, caches: false }, model),
+  };
+}
+
 interface Compared extends Stream {
   readonly caches: boolean;
 }
@@ -45,15 +58,10 @@ function compare(stream: Compared, model: string, served: Record<Strategy, Serve
   const costOf = ({ costMsat, cachedCostMsat }: Served): number =>
     stream.caches ? cachedCostMsat : costMsat;
   const offers = sellersOf(stream.config.providers).get(model) ?? [];
-  const sellers = offers
-    .map(({ provider, offer }) => ({ name: provider.name, cost: alone(stream, offer) }))
-    .toSorted((a, b) => a.cost - b.cost || (a.name < b.name ? -1 : 1));
   return {
     model,
     byStrategy: mapValues(served, (all) => sum(all.map(costOf))),
-    sellers,
-    mean: meanOf(sellers.map(({ cost }) => cost)),
-    median: medianOf(sellers.map(({ cost }) => cost)),
+    ...sellersAlone(stream, model),
     byKind: Object.fromEntries(
       KINDS.map((kind) => {
         const requests = stream.requests.filter((replayed) => replayed.kind === kind);
@@ -68,6 +76,18 @@ function compare(stream: Compared, model: string, served: Record<Strategy, Serve
       ),
     ),
     ceilings: sum(served.cheapest.map(({ choice }) => choice.ceilingMsat)),
+  };
+}
+
+function sellersAlone(stream: Compared, model: string): Omit<CheapestCosts, 'byStrategy'> {
+  const offers = sellersOf(stream.config.providers).get(model) ?? [];
+  const sellers = offers
+    .map(({ provider, offer }) => ({ name: provider.name, cost: alone(stream, offer) }))
+    .toSorted((a, b) => a.cost - b.cost || (a.name < b.name ? -1 : 1));
+  return {
+    sellers,
+    mean: meanOf(sellers.map(({ cost }) => cost)),
+    median: medianOf(sellers.map(({ cost }) => cost)),
   };
 }
 

@@ -2,7 +2,45 @@
  * The price table as the sellers' own lists would say it, each seller's in the two shapes that prices
  * come in: so that the way from a feed to a rate is part of the figure.
  */
+import type { Config, OwnTerms, ProviderConfig } from '../../packages/core/src/config/types.ts';
+import { listingOf } from '../../packages/core/src/feed/offers.ts';
+import { readFeed } from '../../packages/core/src/feed/read-feed.ts';
 import { type PricedOffer, type PriceTable, SATS_PER_USD, soldBy } from './price-table.ts';
+
+export const FEED_KINDS = ['routstr', 'openrouter'] as const;
+type FeedKind = (typeof FEED_KINDS)[number];
+
+/** The prices of the lists, and none of the file. */
+const NO_TERMS: OwnTerms = {
+  rates: { input: null, output: null, cachedInput: null, baseFee: null },
+  ratesByModel: new Map(),
+  infoByModel: new Map(),
+};
+
+/** The same sellers with what their lists say. Throws where core would not offer something of them. */
+export function configOfFeeds(table: PriceTable, config: Config, kind: FeedKind): Config {
+  const offersOf = ({ name }: ProviderConfig): ProviderConfig['offers'] => {
+    const list = kind === 'routstr' ? tableToRoutstrFeed : tableToOpenRouterFeed;
+    // As it comes over the network.
+    const feed = readFeed(kind, JSON.parse(JSON.stringify(list(table, name))));
+    if ('wrong' in feed) throw new Error(`the list of ${name} ${feed.wrong}`);
+    const { offers, unroutable } = listingOf({
+      provider: { models: [], terms: NO_TERMS },
+      feed,
+      noPrices: null,
+      msatPerUsd: SATS_PER_USD * 1_000,
+      markupPpm: config.markupPpm,
+      virtualModels: config.virtualModels,
+    });
+    for (const { model, reason } of unroutable) throw new Error(`${name}, ${model}: ${reason}`);
+    return offers;
+  };
+  const providers = config.providers.map((provider) => ({
+    ...provider,
+    offers: offersOf(provider),
+  }));
+  return { ...config, providers };
+}
 
 /** Routstr's `GET /v1/models`: JSON numbers, USD and sats per token, 0 where there is no such price. */
 export function tableToRoutstrFeed(table: PriceTable, seller: string): { data: object[] } {

@@ -2,6 +2,8 @@
 import { STRATEGIES } from '../../packages/core/src/config/types.ts';
 import { formatSats, msat } from '../../packages/shared/src/msat.ts';
 import {
+  type CheapestCosts,
+  cheapestCosts,
   costsOf,
   type ModelCosts,
   medianOf,
@@ -11,6 +13,7 @@ import {
   sum,
   tierCosts,
 } from './compare.ts';
+import { configOfFeeds, FEED_KINDS } from './feeds.ts';
 import { type Bar, percent, svgPlot, textPlot } from './plot.ts';
 import {
   AUTO,
@@ -43,6 +46,7 @@ export function savingsPage(seed: number): Page {
     amountsText(costs),
     strategiesText(costs, warm),
     sellersText(costs, table.models.length),
+    feedsText(table, stream, costs),
     kindsText(stream, costs),
     tiersText(stream, costs),
     limitsText(table, costs),
@@ -51,8 +55,8 @@ export function savingsPage(seed: number): Page {
   return { markdown: `${sections.join('\n\n')}\n`, svg: svgPlot(title, bars) };
 }
 
-const second = ({ sellers }: ModelCosts): number => sellers[1]!.cost;
-const cheapest = ({ byStrategy }: ModelCosts): number => byStrategy.cheapest;
+const second = ({ sellers }: CheapestCosts): number => sellers[1]!.cost;
+const cheapest = ({ byStrategy }: CheapestCosts): number => byStrategy.cheapest;
 
 const barOf = (costs: ModelCosts): Bar => ({
   label: costs.model,
@@ -63,8 +67,8 @@ const barOf = (costs: ModelCosts): Bar => ({
 
 /** Median over the models of what `cheapest` saves against something. */
 const usuallySaved = (
-  costs: readonly ModelCosts[],
-  against: (costs: ModelCosts) => number,
+  costs: readonly CheapestCosts[],
+  against: (costs: CheapestCosts) => number,
 ): string => percent(medianOf(costs.map((model) => saved(cheapest(model), against(model)))));
 
 const rangeOf = (costs: readonly ModelCosts[], against: (costs: ModelCosts) => number): string => {
@@ -72,8 +76,7 @@ const rangeOf = (costs: readonly ModelCosts[], against: (costs: ModelCosts) => n
   return `${percent(Math.min(...all))} to ${percent(Math.max(...all))}`;
 };
 
-const total = (costs: readonly ModelCosts[], of: (costs: ModelCosts) => number): number =>
-  sum(costs.map(of));
+const total = <C>(costs: readonly C[], of: (costs: C) => number): number => sum(costs.map(of));
 
 function headText(table: PriceTable, costs: readonly ModelCosts[], requests: number): string {
   const offers = sum(table.models.map(({ offers }) => offers.length));
@@ -155,6 +158,33 @@ Nobody sells all ${models} models, so each is held against \`cheapest\` on the m
 
 | seller | models | alone, sats | \`cheapest\` on these, sats | saved |
 |---|---:|---:|---:|---:|
+${rows.join('\n')}`;
+}
+
+function feedsText(table: PriceTable, stream: Stream, costs: readonly ModelCosts[]): string {
+  const row = (name: string, all: readonly CheapestCosts[]): string => {
+    const offers = sum(all.map(({ sellers }) => sellers.length));
+    const shares = [
+      usuallySaved(all, ({ mean }) => mean),
+      usuallySaved(all, ({ median }) => median),
+      usuallySaved(all, second),
+    ];
+    return `| ${name} | ${offers} | ${sats(total(all, cheapest))} | ${shares.join(' | ')} |`;
+  };
+  const rows = FEED_KINDS.map((kind) => {
+    const config = configOfFeeds(table, stream.config, kind);
+    return row(
+      `\`${kind}\``,
+      table.models.map(({ model }) => cheapestCosts({ ...stream, config }, model)),
+    );
+  });
+  return `## By the sellers' own lists
+
+The same prices as each seller's list of models would say them, read by core's own reader of feeds (\`feed/read-feed.ts\`, \`feed/offers.ts\`) and converted at its rate: numbers per token in sats as Routstr's nodes have them, decimal strings per token in USD as OpenRouter has them. Feeds lose nothing of the prices; what a node adds as its own fee would be in its list.
+
+| prices from | offers | \`cheapest\`, sats | of the mean | of the median | of the second-cheapest |
+|---|---:|---:|---:|---:|---:|
+${row('the configuration', costs)}
 ${rows.join('\n')}`;
 }
 

@@ -35,7 +35,12 @@ const JITTER = 0.4;
 const BILLING = { defaultReserveTokens: 4_096 };
 
 /** The first candidate answers: nobody fails here, and no seller is full. */
-const ALWAYS = { allows: () => true, inFlight: () => 0, nextTryMs: () => 0 };
+const ALWAYS = {
+  allows: () => true,
+  inFlight: () => 0,
+  balanceMsat: () => null,
+  nextTryMs: () => 0,
+};
 
 export function replay(order: ReplayOrder): Served[] {
   const { config, requests, model, strategy, seed } = order;

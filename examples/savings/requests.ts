@@ -39,7 +39,7 @@ interface Shape {
 
 const SHAPES: Record<Kind, Shape> = {
   question: {
-    conversations: 24,
+    conversations: 16,
     turns: [1, 1],
     materialWords: [0, 60],
     answerTokens: [80, 500],
@@ -52,7 +52,7 @@ const SHAPES: Record<Kind, Shape> = {
     ],
   },
   chat: {
-    conversations: 10,
+    conversations: 8,
     turns: [3, 8],
     materialWords: [120, 350],
     answerTokens: [60, 400],
@@ -65,7 +65,7 @@ const SHAPES: Record<Kind, Shape> = {
     ],
   },
   code: {
-    conversations: 20,
+    conversations: 14,
     turns: [1, 3],
     materialWords: [200, 1_500],
     answerTokens: [150, 1_200],
@@ -78,7 +78,7 @@ const SHAPES: Record<Kind, Shape> = {
     ],
   },
   extraction: {
-    conversations: 24,
+    conversations: 16,
     turns: [1, 1],
     materialWords: [40, 400],
     answerTokens: [5, 90],
@@ -90,7 +90,7 @@ const SHAPES: Record<Kind, Shape> = {
     ],
   },
   document: {
-    conversations: 10,
+    conversations: 7,
     turns: [1, 2],
     materialWords: [3_000, 14_000],
     answerTokens: [150, 700],

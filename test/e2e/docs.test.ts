@@ -149,6 +149,14 @@ describe('docs/savings.md', () => {
     expect(unpadded(read('docs/savings.md'))).toBe(unpadded(markdown));
     expect(read('docs/savings.svg')).toBe(svg);
   });
+
+  it('says what the README says', () => {
+    const headline = /(\d+ %) less than the mean seller, (\d+ %) .* median seller, and (\d+ %)/;
+    const [, mean, median, second] = headline.exec(read('docs/savings.md'))!;
+    expect(read('README.md')).toContain(
+      `${mean} less than the mean seller, ${median} less than the median one and ${second} less than the second-cheapest`,
+    );
+  });
 });
 
 describe('docs/errors.md', () => {

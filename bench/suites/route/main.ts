@@ -18,6 +18,7 @@ const observed = createObserved(nowMs, Math.random);
 const ranking = observed.ranking(true);
 const expectations = createExpectations();
 const breakers = createBreakers({ ...config.breaker, probeMs: 60_000 }, nowMs);
+const availability = { ...breakers, balanceMsat: () => null };
 const byStrategy = (defaultStrategy: Strategy) => ({
   ...config,
   policies: { ...config.policies, defaultStrategy },
@@ -43,7 +44,7 @@ function chooseOne(on: Strategy | 'virtual', nth: number): string {
     billing: { defaultReserveTokens: 4_096 },
     maxAttempts: config.retry.maxAttempts,
     rescue: 'off',
-    availability: breakers,
+    availability,
     nowMs: nowMs(),
   });
   if (choice.kind === 'refused') throw new Error(choice.message);

@@ -53,9 +53,12 @@ function lostOf(failed: readonly FailedAttempt[]): Msat {
   return msat(Math.min(sum, MSAT_MAX));
 }
 
-/** The prices of this moment; a later statistic cannot know them. */
-function elsewhere({ bill, qualified }: Facts): Pick<RequestRow, 'dearestMsat' | 'meanMsat'> {
-  if (bill === null || qualified.length === 0) return { dearestMsat: null, meanMsat: null };
+/** The prices of this moment; a later statistic cannot know them. Less than was wanted is no saving. */
+function elsewhere(facts: Facts): Pick<RequestRow, 'dearestMsat' | 'meanMsat'> {
+  const { bill, candidate, qualified } = facts;
+  if (bill === null || candidate === null || !qualified.includes(candidate)) {
+    return { dearestMsat: null, meanMsat: null };
+  }
   const costs = qualified.map(({ offer }) => costOf(offer.rates, bill.usage));
   const sum = costs.reduce((total, cost) => total + cost, 0);
   return { dearestMsat: Math.max(...costs), meanMsat: Math.round(sum / costs.length) };

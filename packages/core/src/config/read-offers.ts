@@ -1,5 +1,4 @@
 /** What the operator says of prices and models: `input_rate` and its kin, `model_rates`, `model_info`. */
-
 import { ownRates } from '../feed/offers.ts';
 import {
   BASE_FEE_MSAT_MAX,
