@@ -6,7 +6,7 @@ import { type Authenticator, createAuthenticator } from './auth/caller.ts';
 import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts';
 import { type Claims, createClaims } from './claim/claims.ts';
 import type { Config, VaultConfig } from './config/types.ts';
-import type { Activity } from './http/chat-completions.ts';
+import type { Activity } from './http/inference.ts';
 import type { ClaimStore, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';

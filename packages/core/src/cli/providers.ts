@@ -12,10 +12,11 @@ export function providers(input: CommandInput): CommandResult {
 }
 
 function describe(provider: ProviderConfig): string {
-  const { name, kind, url, models, tier, apiKey } = provider;
+  const { name, kind, url, models, endpoints, tier, apiKey } = provider;
   const details = [
     `Models: ${models.length === 0 ? 'none' : models.join(', ')}`,
     `Tier: ${tier}`,
+    `Endpoints: ${[...endpoints].join(', ')}`,
     ...prices([...provider.offers.values()]),
     `Key: ${apiKey === null ? 'none' : apiKey.mask()}`,
   ];

@@ -6,6 +6,7 @@
 
 import { ZERO_MSAT } from '@arbstr/shared';
 import { CALIBRATED } from '../complexity/score.ts';
+import { ENDPOINTS } from '../openai/api-request.ts';
 import { type Rates, rateFromSats } from '../pricing/rate.ts';
 import { IMAGE_TOKENS_DEFAULT } from '../tokens/prompt.ts';
 import { deepFreeze } from './freeze.ts';
@@ -83,6 +84,7 @@ function mockProvider(name: string, satsPerKtok: number): ProviderConfig {
     apiKey: null,
     keySource: 'none',
     models: [...MOCK_MODELS],
+    endpoints: new Set(ENDPOINTS),
     weight: 1,
     tier: 'standard',
     maxConcurrency: 64,

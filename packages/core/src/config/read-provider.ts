@@ -1,6 +1,8 @@
 /** `[[providers]]`: who sells, where, for how much, and how long it is waited for. */
+import { ENDPOINTS, type Endpoint } from '../openai/api-request.ts';
 import { parseBaseUrl } from './address.ts';
 import type { Env } from './expand-env.ts';
+import { nearest } from './nearest.ts';
 import { MOCK_DEFAULTS, readMock } from './read-mock.ts';
 import { readOffers } from './read-offers.ts';
 import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
@@ -22,7 +24,6 @@ import {
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 ._:-]{0,62}[A-Za-z0-9._:-])?$/;
 
 const KINDS_TO_COME = ['routstr', 'openrouter', 'ollama', 'mesh-llm'] as const;
-const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'];
 
 /** A name and the table that it came from, for problems that concern two providers. */
 export interface ReadProvider {
@@ -42,7 +43,6 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
   const url = readUrl(table, kind);
   const key = readKey(table, name, reading);
   const models = table.texts('models') ?? [];
-  readEndpoints(table);
   refuseLaterKeys(table);
   if (models.length === 0) {
     table.warn('models', `provider "${name}" lists no models, so it serves nothing; add models`);
@@ -53,6 +53,7 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     kind,
     ...key,
     models,
+    endpoints: readEndpoints(table),
     weight: table.number('weight', { min: 0, max: 1_000_000 }) ?? 1,
     tier: table.oneOf('tier', TIERS) ?? 'standard',
     maxConcurrency: table.integer('max_concurrency', { min: 1, max: 100_000 }) ?? 64,
@@ -103,7 +104,7 @@ function readUrl(table: TableReader, kind: ProviderKind): string {
     table.problem('url', `url ${base.wrong}`);
     return '';
   }
-  if (/\/(chat\/completions|models)$/.test(base.url)) {
+  if (/\/(chat\/completions|completions|responses|embeddings|models)$/.test(base.url)) {
     table.problem('url', 'url is the base; end it before "/chat/completions" or "/models"');
   }
   return base.url;
@@ -135,13 +136,20 @@ function readKey(
   return { apiKey: new Secret(byConvention), keySource: 'convention' };
 }
 
-function readEndpoints(table: TableReader): void {
-  const endpoints = table.texts('endpoints') ?? ['chat'];
-  for (const endpoint of endpoints) {
-    if (endpoint === 'chat') continue;
-    const fix = ENDPOINTS.includes(endpoint) ? 'is not yet supported' : 'is not an endpoint';
-    table.problem('endpoints', `endpoint "${endpoint}" ${fix}; write endpoints = ["chat"]`);
+/** Chat alone unless the file says otherwise: an endpoint that is not there would cost an attempt. */
+function readEndpoints(table: TableReader): ReadonlySet<Endpoint> {
+  const texts = table.texts('endpoints') ?? ['chat'];
+  const isEndpoint = (text: string): text is Endpoint =>
+    (ENDPOINTS as readonly string[]).includes(text);
+  for (const text of texts.filter((text) => !isEndpoint(text))) {
+    const guess = nearest(text, ENDPOINTS);
+    const fix = guess === null ? `known: ${ENDPOINTS.join(', ')}` : `did you mean "${guess}"?`;
+    table.problem('endpoints', `"${text}" is not an endpoint; ${fix}`);
   }
+  if (texts.length === 0) {
+    table.problem('endpoints', 'endpoints is empty; write endpoints = ["chat"], or remove it');
+  }
+  return new Set(texts.filter(isEndpoint));
 }
 
 function refuseLaterKeys(table: TableReader): void {

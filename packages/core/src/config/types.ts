@@ -4,6 +4,7 @@
  * or from the environment.
  */
 import type { ComplexityWeights } from '../complexity/score.ts';
+import type { Endpoint } from '../openai/api-request.ts';
 import type { Rates } from '../pricing/rate.ts';
 import type { Secret } from './secret.ts';
 
@@ -168,12 +169,14 @@ export type KeySource = 'literal' | 'env' | 'convention' | 'none';
 export interface ProviderConfig {
   /** Unique; safe as a header value. */
   readonly name: string;
-  /** http(s) base that ends before `/chat/completions`, no trailing slash; "" for a mock, whose port is only known when it runs. */
+  /** http(s) base that ends before `/chat/completions` and its like, no trailing slash; "" for a mock, whose port is only known when it runs. */
   readonly url: string;
   readonly kind: ProviderKind;
   readonly apiKey: Secret | null;
   readonly keySource: KeySource;
   readonly models: readonly string[];
+  /** What it serves each of its models at; never empty. */
+  readonly endpoints: ReadonlySet<Endpoint>;
   readonly tier: Tier;
   /** Share of the requests under strategy "weighted", beside the others' weights. */
   readonly weight: number;

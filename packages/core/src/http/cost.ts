@@ -2,17 +2,18 @@ import { formatSats, HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { type Refusal, refuse } from '../errors.ts';
-import { type ChatRequest, parseChatRequest } from '../openai/chat-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { parseChatRequest } from '../openai/chat-request.ts';
 import type { Choice } from '../route/choose.ts';
 import type { Routed, Wish } from '../route/route.ts';
-import { type Prompt, promptOf } from '../tokens/prompt.ts';
+import type { Prompt } from '../tokens/prompt.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
 
 export interface CostRouteDeps extends AuthDeps {
   /** The stage of a real request, without taking anybody's turn. */
-  readonly dryRoute: (request: ChatRequest, prompt: Prompt, asked: DryAsk) => Routed;
+  readonly dryRoute: (request: ApiRequest, prompt: Prompt, asked: DryAsk) => Routed;
 }
 
 export interface DryAsk {
@@ -47,7 +48,7 @@ function costOfRequest(deps: CostRouteDeps, http: FastifyRequest): object | Refu
   }
   const { request } = parsed;
   const wish = wishOf(http);
-  const routed = deps.dryRoute(request, promptOf(request.body), { caller: http.caller!, wish });
+  const routed = deps.dryRoute(request, request.prompt(), { caller: http.caller!, wish });
   return routed.choice.kind === 'refused' ? routed.choice : explain(routed, routed.choice);
 }
 

@@ -7,8 +7,8 @@ import type { Outcome } from '../outcome.ts';
 import type { JournalStore, RequestRow } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
-import type { Activity } from './chat-completions.ts';
 import { writeRefusal } from './hardening.ts';
+import type { Activity } from './inference.ts';
 import { type OperatorAuth, refuseStranger } from './providers.ts';
 
 export interface Metrics {

@@ -91,6 +91,7 @@ function concreteObjects(
             .map((provider) => ({
               name: provider.name,
               tier: provider.tier,
+              endpoints: [...provider.endpoints],
               context_window: provider.offers.get(id)!.contextWindow,
               rates: wireRates(provider.offers.get(id)!.rates),
             })),

@@ -9,7 +9,7 @@
  * OpenAI documents as the meaning of leaving it out) and "default" (its standard rate); clients
  * send both unasked.
  */
-import type { ChatRequest, ChatRequestError } from './chat-request.ts';
+import type { ApiRequest, RequestError } from './api-request.ts';
 
 interface RefusedParam {
   /** The word for `allow_params`. */
@@ -17,7 +17,7 @@ interface RefusedParam {
   /** Absent = every kind of provider. */
   readonly kinds?: ReadonlySet<string>;
   /** Where the request asks for it: the path to show, null = it does not. */
-  readonly find: (request: ChatRequest, allowParams: readonly string[]) => string | null;
+  readonly find: (request: ApiRequest, allowParams: readonly string[]) => string | null;
 }
 
 /** They sell other sellers' models, so their own routing parameters choose model and price. */
@@ -31,6 +31,9 @@ const REFUSED: readonly RefusedParam[] = [
   // `{}` asks for a search with default options.
   member('web_search_options', () => false),
   member('background', (value) => value === false),
+  { name: 'best_of', find: findBestOf },
+  { name: 'hosted_tools', find: findHostedTool },
+  { name: 'prompt', find: findTemplate },
   { name: 'audio', find: findAudio },
   { name: 'modalities', find: findModalities },
   { name: 'plugins', kinds: RESELLERS, find: findPlugins },
@@ -44,7 +47,7 @@ const REFUSED: readonly RefusedParam[] = [
  * caller; null = none. `allowParams` are names of the table; "audio" also allows the audio modality.
  */
 export function refusedParam(
-  request: ChatRequest,
+  request: ApiRequest,
   kind: string,
   allowParams: readonly string[],
 ): string | null {
@@ -57,7 +60,7 @@ export function refusedParam(
   return null;
 }
 
-export function unsupportedParameter(param: string): ChatRequestError {
+export function unsupportedParameter(param: string): RequestError {
   return {
     code: 'unsupported_parameter',
     param,
@@ -72,7 +75,7 @@ function member(
   isHarmless: (value: unknown) => boolean,
   kinds?: ReadonlySet<string>,
 ): RefusedParam {
-  const find = ({ body }: ChatRequest): string | null => {
+  const find = ({ body }: ApiRequest): string | null => {
     const value = body[name];
     return value === undefined || value === null || isHarmless(value) ? null : name;
   };
@@ -80,7 +83,7 @@ function member(
 }
 
 /** Output (`audio`) and input (`input_audio` parts): both are priced as audio tokens. */
-function findAudio({ body, messages }: ChatRequest): string | null {
+function findAudio({ body, messages }: ApiRequest): string | null {
   if (body.audio !== undefined && body.audio !== null) return 'audio';
   for (let i = 0; i < messages.length; i++) {
     const { content } = messages[i]!;
@@ -90,8 +93,32 @@ function findAudio({ body, messages }: ChatRequest): string | null {
   return null;
 }
 
+/** The provider produces all of them, bills all of them, and shows only `n`. */
+function findBestOf({ endpoint, body }: ApiRequest): string | null {
+  if (endpoint !== 'completions') return null;
+  const { best_of: made, n } = body;
+  return typeof made === 'number' && made > ((n as number | null | undefined) ?? 1)
+    ? 'best_of'
+    : null;
+}
+
+/** Tools that the caller runs itself cost nothing but their tokens; any other runs at the seller. */
+const OWN_TOOLS: ReadonlySet<unknown> = new Set(['function', 'custom']);
+
+function findHostedTool({ endpoint, body }: ApiRequest): string | null {
+  if (endpoint !== 'responses' || !Array.isArray(body.tools)) return null;
+  const at = body.tools.findIndex((tool) => !OWN_TOOLS.has(typeOf(tool)));
+  return at === -1 ? null : `tools[${at}].type`;
+}
+
+/** A template at the seller may name another model, and tools of its own. */
+function findTemplate({ endpoint, body }: ApiRequest): string | null {
+  const isTemplate = endpoint === 'responses' && typeof body.prompt === 'object';
+  return isTemplate && body.prompt !== null ? 'prompt' : null;
+}
+
 /** Anything but text is priced by other units than text tokens. */
-function findModalities({ body }: ChatRequest, allowParams: readonly string[]): string | null {
+function findModalities({ body }: ApiRequest, allowParams: readonly string[]): string | null {
   const { modalities } = body;
   if (modalities === undefined || modalities === null) return null;
   if (!Array.isArray(modalities)) return 'modalities';
@@ -101,7 +128,7 @@ function findModalities({ body }: ChatRequest, allowParams: readonly string[]): 
 }
 
 /** OpenRouter also takes its plugins as tools (`openrouter:web_search`), at the same fees. */
-function findPlugins({ body }: ChatRequest): string | null {
+function findPlugins({ body }: ApiRequest): string | null {
   const { plugins, tools } = body;
   if (plugins !== undefined && plugins !== null && !isEmpty(plugins)) return 'plugins';
   if (!Array.isArray(tools)) return null;

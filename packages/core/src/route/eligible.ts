@@ -1,9 +1,11 @@
 /** Whether an offer can and may serve a request, and what it would cost. Pure. */
 import type { Msat } from '@arbstr/shared';
 import type { Offer, PolicyRule, ProviderConfig, Tier } from '../config/types.ts';
-import type { ChatRequest } from '../openai/chat-request.ts';
-import { isOpenAiReasoningModel } from '../openai/model-family.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import { dialectFor, type NoDialect } from '../dialect/dialect-for.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
 import { refusedParam } from '../openai/refused-params.ts';
+import type { BoundKey } from '../openai/rewrite-body.ts';
 import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
 import { expectedCost } from '../pricing/expected.ts';
 import type { PromptEstimate } from '../tokens/prompt.ts';
@@ -12,6 +14,8 @@ import type { Seller } from './sellers.ts';
 export interface Candidate {
   readonly provider: ProviderConfig;
   readonly offer: Offer;
+  /** How it is spoken with. */
+  readonly dialect: Dialect;
   /** The provider's, or where a virtual model was asked for the one that it lists the model under. */
   readonly tier: Tier;
   readonly expectedMsat: Msat;
@@ -20,12 +24,13 @@ export interface Candidate {
   /** Output tokens per choice that bound the bill; null in free mode where the caller gave none. */
   readonly outputBound: number | null;
   /** Where core sends the bound itself, in the spelling that the model takes. */
-  readonly sendBoundAs: 'max_tokens' | 'max_completion_tokens' | null;
+  readonly sendBoundAs: BoundKey | null;
   readonly inputTokensMax: number;
 }
 
 /** Why not. `rule`: the key of the policy that says so. */
 export type Exclusion =
+  | NoDialect
   | { reason: 'model_not_allowed' }
   | { reason: 'policy'; rule: PolicyKey }
   | { reason: 'unsupported_parameter'; param: string }
@@ -49,7 +54,7 @@ export interface Availability {
 }
 
 export interface EligibleInput {
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly prompt: PromptEstimate;
   /** Output tokens per choice that a model is expected to produce. */
   readonly outputExpectation: (model: string) => number;
@@ -67,9 +72,14 @@ const TOLERANCE_MIN = 2;
 export function judge(input: EligibleInput, seller: Seller, tier: Tier): Candidate | Exclusion {
   const { availability, rule } = input;
   const { provider, offer } = seller;
-  const exclusion = forbidden(input, seller) ?? unfit(input, seller);
+  const dialect = dialectFor(input.request, provider.endpoints);
+  if ('reason' in dialect && dialect.reason === 'no_endpoint') return dialect;
+  const exclusion = forbidden(input, seller);
   if (exclusion !== null) return exclusion;
-  const candidate = candidateOf(input, seller, tier);
+  if ('reason' in dialect) return dialect;
+  const misfit = unfit(input, seller);
+  if (misfit !== null) return misfit;
+  const candidate = candidateOf(input, seller, dialect, tier);
   const cap = rule?.maxRequestMsat ?? null;
   if (cap !== null && candidate.expectedMsat > cap) {
     return { reason: 'policy', rule: 'max_sats_per_request' };
@@ -102,13 +112,14 @@ function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | n
   }
   const capability = missingCapability(request, offer);
   if (capability !== null) return { reason: 'no_capability', capability };
-  if (offer.contextWindow !== null && inputTokensAt(input, offer) > offer.contextWindow) {
-    return { reason: 'context_too_small', contextWindow: offer.contextWindow };
+  const { contextWindow } = offer;
+  if (contextWindow !== null && inputTokensAt(input, offer) > contextWindow * request.prompts) {
+    return { reason: 'context_too_small', contextWindow };
   }
   return null;
 }
 
-function missingCapability(request: ChatRequest, offer: Offer): string | null {
+function missingCapability(request: ApiRequest, offer: Offer): string | null {
   if (offer.supports === null) return null;
   if (request.hasTools && !offer.supports.has('tools')) return 'tools';
   if (request.hasImages && !offer.supports.has('images')) return 'images';
@@ -119,7 +130,12 @@ function missingCapability(request: ChatRequest, offer: Offer): string | null {
 export const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
   prompt.textTokens + prompt.images * offer.imageTokens;
 
-function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Tier): Candidate {
+function candidateOf(
+  input: EligibleInput,
+  { provider, offer }: Seller,
+  dialect: Dialect,
+  tier: Tier,
+): Candidate {
   const { request, billing } = input;
   const estimatedInput = inputTokensAt(input, offer);
   const own = ownBound(input, offer, estimatedInput);
@@ -138,6 +154,7 @@ function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Ti
   return {
     provider,
     offer,
+    dialect,
     tier,
     expectedMsat: expectedCost(offer.rates, {
       inputTokens: estimatedInput,
@@ -145,11 +162,12 @@ function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Ti
     }),
     expectedOutput,
     outputBound,
-    sendBoundAs: billing !== null && request.maxTokens === null ? boundKey(offer.model) : null,
+    sendBoundAs:
+      billing !== null && request.maxTokens === null ? dialect.boundKey(offer.model) : null,
     // Whatever input the bill would believe (pricing/bill.ts) must be covered by the hold.
     inputTokensMax: Math.min(
       Math.ceil(tolerance * estimatedInput) + TOLERANCE_MARGIN_TOKENS,
-      offer.contextWindow ?? Number.MAX_SAFE_INTEGER,
+      (offer.contextWindow ?? Number.MAX_SAFE_INTEGER) * request.prompts,
     ),
   };
 }
@@ -160,15 +178,10 @@ function ownBound(input: EligibleInput, offer: Offer, estimatedInput: number): n
   const room =
     offer.contextWindow === null
       ? Number.MAX_SAFE_INTEGER
-      : Math.max(1, offer.contextWindow - estimatedInput);
+      : Math.max(1, offer.contextWindow - Math.ceil(estimatedInput / input.request.prompts));
   return Math.min(
     offer.maxOutputTokens ?? Number.MAX_SAFE_INTEGER,
     room,
     input.billing.defaultReserveTokens,
   );
-}
-
-/** Everybody but OpenAI's reasoning models knows the older name. */
-function boundKey(model: string): 'max_tokens' | 'max_completion_tokens' {
-  return isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens';
 }

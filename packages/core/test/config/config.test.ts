@@ -55,6 +55,7 @@ describe('what a file does not say', () => {
       apiKey: null,
       keySource: 'none',
       models: ['m'],
+      endpoints: new Set(['chat']),
       tier: 'standard',
       weight: 1,
       maxConcurrency: 64,

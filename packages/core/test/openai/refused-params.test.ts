@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import { refusedParam, unsupportedParameter } from '../../src/openai/refused-params.ts';
 
-function request(members: object): ChatRequest {
+function request(members: object): ApiRequest {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Hi' }], ...members };
   const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
   if (!parsed.ok) throw new Error(parsed.error.message);

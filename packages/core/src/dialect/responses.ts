@@ -1,0 +1,54 @@
+/** The Responses API at a provider that has it: bytes pass as they are, and its last event ends a stream. */
+import { upstreamBody } from '../openai/rewrite-body.ts';
+import type { Relayed } from '../stream/relay.ts';
+import { createResponseMeter } from '../stream/response-meter.ts';
+import { isObject } from '../stream/shapes.ts';
+import { brokenStream } from '../stream/tail.ts';
+import { billComment } from '../stream/trailer.ts';
+import type { StreamWriter } from '../stream/writer.ts';
+import type { Dialect } from './dialect.ts';
+
+export const RESPONSES: Dialect = {
+  endpoint: 'responses',
+  path: '/responses',
+  boundKey: () => 'max_output_tokens',
+  callersBoundKey: () => null,
+  body: (request, { includeUsage: _, ...changes }) => upstreamBody(request, changes),
+  newMeter: createResponseMeter,
+  streamOfWhole: () => null,
+  whole: (_order, bytes) => bytes,
+  newWriter,
+};
+
+function newWriter(): StreamWriter {
+  let sequence = -1;
+  return {
+    pass({ raw }, json) {
+      if (isObject(json) && Number.isSafeInteger(json.sequence_number)) {
+        sequence = json.sequence_number as number;
+      }
+      return raw;
+    },
+    end({ relayed, bill, wantsComment }) {
+      const comment = wantsComment ? [billComment(bill, relayed.hasIds)] : [];
+      const last =
+        relayed.end.kind === 'broken'
+          ? brokenEvent(relayed.end, sequence + 1)
+          : (relayed.endEvent?.raw ?? Buffer.alloc(0));
+      return Buffer.concat([...comment, last]);
+    },
+  };
+}
+
+/**
+ * `event: error` as OpenAI sends it, with its members a second time as `error`: its Python SDK raises
+ * for the one, its Node SDK for the other, and no SDK takes either for the end of an answer.
+ */
+export function brokenEvent(
+  { message, timedOut }: Relayed['end'] & { kind: 'broken' },
+  sequence: number,
+): Buffer {
+  const error = { ...brokenStream(message, timedOut), param: null };
+  const event = { ...error, type: 'error', sequence_number: sequence, error };
+  return Buffer.from(`event: error\ndata: ${JSON.stringify(event)}\n\n`);
+}

@@ -1,0 +1,154 @@
+/**
+ * A Responses request as far as core interprets it. What lives at one seller (an earlier response, a
+ * conversation, a run in the background, an item by its id) is refused whoever would serve it: the
+ * next request may go to another seller, who knows nothing of it.
+ * Shapes: OpenAI API reference, "Create a model response".
+ */
+import { promptOf } from '../tokens/prompt.ts';
+import type {
+  ApiRequest,
+  Complaint,
+  JsonObject,
+  ParsedRequest,
+  RequestError,
+} from './api-request.ts';
+import { parseChatRequest } from './chat-request.ts';
+import {
+  checkBoolean,
+  checkCount,
+  checkModel,
+  invalid,
+  isFilledArray,
+  isObject,
+  nameOf,
+  readObject,
+} from './read-body.ts';
+import { chatOf } from './responses-to-chat.ts';
+
+/** Never throws. */
+export function parseResponsesRequest(raw: Buffer): ParsedRequest {
+  const read = readObject(raw, '"model" and "input"');
+  if ('error' in read) return { ok: false, error: read.error };
+  const { body, spans } = read;
+  const complaint: Complaint =
+    checkModel(body.model) ??
+    checkState(body) ??
+    checkInput(body) ??
+    checkBoolean('stream', body.stream) ??
+    checkCount(raw, spans, body, 'max_output_tokens', Number.MAX_SAFE_INTEGER);
+  if (complaint !== null) return { ok: false, error: complaint };
+
+  const { body: chat, untranslatable } = chatOf(body);
+  const text = isObject(body.text) ? body.text : {};
+  const format = isObject(text.format) ? text.format.type : undefined;
+  const asChat = untranslatable ?? chatRequest(chat);
+  if ('error' in asChat) return { ok: false, error: asChat.error };
+  const messages = chat.messages as readonly JsonObject[];
+  return {
+    ok: true,
+    request: {
+      endpoint: 'responses',
+      raw,
+      spans,
+      body,
+      model: body.model as string,
+      messages,
+      stream: body.stream === true,
+      includeUsage: 'absent',
+      maxTokens: (body.max_output_tokens as number | null | undefined) ?? null,
+      n: 1,
+      prompts: 1,
+      hasImages: messages.some(hasImage),
+      hasTools: isFilledArray(body.tools),
+      wantsJson: format === 'json_object' || format === 'json_schema',
+      effort: chat.reasoning_effort,
+      prompt: () => promptOf(chat),
+      asChat,
+    },
+  };
+}
+
+/** Checked again as what it is now: a chat request. */
+function chatRequest(body: JsonObject): ApiRequest | { error: RequestError } {
+  const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
+  return parsed.ok ? parsed.request : { error: parsed.error };
+}
+
+const hasImage = ({ content }: JsonObject): boolean =>
+  Array.isArray(content) &&
+  content.some(
+    (part) => isObject(part) && (part.type === 'image_url' || part.type === 'input_image'),
+  );
+
+// ── Checks ───────────────────────────────────────────────────────────────────────────────────────
+
+const unsupported = (param: string, message: string): RequestError => ({
+  code: 'unsupported_parameter',
+  param,
+  message,
+});
+
+function checkState(body: JsonObject): Complaint {
+  for (const key of ['previous_response_id', 'conversation']) {
+    if (body[key] === undefined || body[key] === null) continue;
+    return unsupported(
+      key,
+      `'${key}' lives at one seller, and each request may go to another. Send the whole conversation in 'input', with store: false.`,
+    );
+  }
+  if (body.background === undefined || body.background === null || body.background === false) {
+    return null;
+  }
+  return unsupported(
+    'background',
+    "'background' runs at one seller, where nobody could ask for it later. Leave it out and stream the answer, with store: false.",
+  );
+}
+
+function checkInput(body: JsonObject): Complaint {
+  const { input } = body;
+  if (input === undefined || input === null) {
+    if (isObject(body.prompt)) return null;
+    return invalid('input', "'input' is missing. Send a string or an array of items.");
+  }
+  if (typeof input === 'string') return null;
+  if (!Array.isArray(input)) {
+    return invalid('input', `'input' must be a string or an array, not ${nameOf(input)}.`);
+  }
+  if (input.length === 0) return invalid('input', "'input' is empty. Send at least one item.");
+  for (let i = 0; i < input.length; i++) {
+    const complaint = checkItem(`input[${i}]`, input[i]);
+    if (complaint !== null) return complaint;
+  }
+  return null;
+}
+
+function checkItem(path: string, item: unknown): Complaint {
+  if (!isObject(item)) {
+    return invalid(path, `'${path}' must be an object, not ${nameOf(item)}.`);
+  }
+  const isReference =
+    item.type === 'item_reference' || (item.type === undefined && item.role === undefined);
+  if (isReference && item.id !== undefined) {
+    return unsupported(
+      path,
+      `'${path}' refers to an item that one seller would have stored. Send the item itself: set store: false (in the Vercel AI SDK providerOptions: { openai: { store: false } }), and clients do.`,
+    );
+  }
+  const { type, role, content } = item;
+  if (type !== undefined && typeof type !== 'string') {
+    return invalid(`${path}.type`, `'${path}.type' must be a string, not ${nameOf(type)}.`);
+  }
+  if (type !== undefined && type !== 'message') return null;
+  if (typeof role !== 'string') {
+    return invalid(
+      `${path}.role`,
+      `'${path}.role' must be a string such as "user", not ${nameOf(role)}.`,
+    );
+  }
+  if (typeof content === 'string' || Array.isArray(content)) return null;
+  return invalid(
+    `${path}.content`,
+    `'${path}.content' must be a string or an array of parts, not ${nameOf(content)}.`,
+  );
+}
