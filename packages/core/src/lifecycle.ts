@@ -181,7 +181,8 @@ async function finishWhole(
   const { stages, call, prompt, hold } = turn;
   const { candidate } = answer;
   const bill = billDelivered(candidate, prompt, answer.meter, hold);
-  const bytes = candidate.dialect.whole(answerOrder(turn), answer.bytes);
+  const shown = wireBill(candidate, bill, stages.nowMs() - call.receivedAtMs);
+  const bytes = candidate.dialect.whole(answerOrder(turn), answer.bytes, shown);
   const contentType = headerOf(answer.headers, 'content-type');
   await settle(turn, candidate, bill, { bytes, contentType });
   const reported = reportedCost(answer.meter.usage);

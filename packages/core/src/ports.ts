@@ -231,6 +231,8 @@ export interface RequestRow {
   agentId: string | null;
   timestampMs: number;
   requestedModel: string;
+  /** chat | responses | completions | embeddings */
+  endpoint: string;
   model: string | null;
   provider: string | null;
   tier: string | null;

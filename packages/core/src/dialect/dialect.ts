@@ -9,6 +9,7 @@
 import type { ApiRequest, Endpoint } from '../openai/api-request.ts';
 import type { BodyChanges, BoundKey, ChatBoundKey } from '../openai/rewrite-body.ts';
 import type { Meter } from '../stream/meter.ts';
+import type { Bill } from '../stream/trailer.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 
 export interface Dialect {
@@ -26,7 +27,7 @@ export interface Dialect {
   /** A whole answer as the stream that was asked for; null = it cannot be one. Never throws. */
   streamOfWhole(answer: unknown): Buffer | null;
   /** What the caller gets of a whole answer, which the meter has called one. Never throws. */
-  whole(order: AnswerOrder, bytes: Buffer): Buffer;
+  whole(order: AnswerOrder, bytes: Buffer, bill: Bill): Buffer;
   newWriter(order: AnswerOrder): StreamWriter;
 }
 

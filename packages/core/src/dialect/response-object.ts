@@ -1,6 +1,7 @@
 /** The objects of the Responses API that core writes itself, for answers that came as chat. */
 import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
 import { normalizeUsage } from '../openai/usage.ts';
+import type { Bill } from '../stream/trailer.ts';
 import type { AnswerOrder } from './dialect.ts';
 
 export type Item = MessageItem | CallItem;
@@ -96,9 +97,9 @@ const toolsOf = ({ body }: ApiRequest): readonly unknown[] =>
 const asObject = (value: unknown): JsonObject =>
   typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 
-/** The provider's usage in this API's words; null where it reported none. */
-export function responseUsage(reported: unknown): object | null {
-  const usage = normalizeUsage(reported);
+/** As it was billed: by the provider's word, or by our own count. */
+export function responseUsage(bill: Bill, reported: unknown): object | null {
+  const usage = normalizeUsage(bill.estimated ? bill.usage : reported);
   if (usage === null) return null;
   return {
     input_tokens: usage.inputTokens,

@@ -201,7 +201,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
     const status = incomplete === null ? 'completed' : 'incomplete';
     closeMessage(status);
     for (const open of calls.values()) closeCall(open, status);
-    const usage = responseUsage(bill.estimated ? bill.usage : relayed.meter.usage);
+    const usage = responseUsage(bill, relayed.meter.usage);
     emit(`response.${status}`, {
       response: response({ status, incomplete, output: items, usage }),
     });

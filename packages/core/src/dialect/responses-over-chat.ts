@@ -5,6 +5,7 @@
 import type { ApiRequest } from '../openai/api-request.ts';
 import { parseJson } from '../stream/judge-event.ts';
 import { isObject, type JsonObject } from '../stream/shapes.ts';
+import type { Bill } from '../stream/trailer.ts';
 import { CHAT } from './chat.ts';
 import { argumentsOf, textsOf } from './chat-pieces.ts';
 import type { AnswerOrder, Dialect } from './dialect.ts';
@@ -25,7 +26,8 @@ export const RESPONSES_OVER_CHAT: Dialect = {
   ...CHAT,
   callersBoundKey: (request) => CHAT.callersBoundKey(chatOf(request)),
   body: (request, changes) => CHAT.body(chatOf(request), changes),
-  whole: (order, bytes) => Buffer.from(JSON.stringify(responseOf(order, parseJson(bytes)))),
+  whole: (order, bytes, bill) =>
+    Buffer.from(JSON.stringify(responseOf(order, parseJson(bytes), bill))),
   newWriter: createResponseScript,
 };
 
@@ -37,7 +39,7 @@ function chatOf({ asChat }: ApiRequest): ApiRequest {
 }
 
 /** `completion`: JSON that the meter has called a completion. */
-function responseOf(order: AnswerOrder, completion: unknown): object {
+function responseOf(order: AnswerOrder, completion: unknown, bill: Bill): object {
   const body = isObject(completion) ? completion : {};
   const choice = firstOf(body.choices);
   const finish = choice.finish_reason;
@@ -48,7 +50,7 @@ function responseOf(order: AnswerOrder, completion: unknown): object {
     status,
     incomplete,
     output: itemsOf(order.id, isObject(choice.message) ? choice.message : {}, status),
-    usage: responseUsage(body.usage),
+    usage: responseUsage(bill, body.usage),
   });
 }
 

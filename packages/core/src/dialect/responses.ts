@@ -1,5 +1,6 @@
 /** The Responses API at a provider that has it: bytes pass as they are, and its last event ends a stream. */
-import { upstreamBody } from '../openai/rewrite-body.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { type BodyChanges, upstreamBody } from '../openai/rewrite-body.ts';
 import type { Relayed } from '../stream/relay.ts';
 import { createResponseMeter } from '../stream/response-meter.ts';
 import { isObject } from '../stream/shapes.ts';
@@ -13,12 +14,17 @@ export const RESPONSES: Dialect = {
   path: '/responses',
   boundKey: () => 'max_output_tokens',
   callersBoundKey: () => null,
-  body: (request, { includeUsage: _, ...changes }) => upstreamBody(request, changes),
+  body,
   newMeter: createResponseMeter,
   streamOfWhole: () => null,
   whole: (_order, bytes) => bytes,
   newWriter,
 };
+
+/** Usage comes unasked here; other stream options go where a provider has refused them by name. */
+function body(request: ApiRequest, { includeUsage, ...changes }: BodyChanges): Buffer {
+  return upstreamBody(request, includeUsage === false ? { ...changes, includeUsage } : changes);
+}
 
 function newWriter(): StreamWriter {
   let sequence = -1;

@@ -129,13 +129,11 @@ export function inferenceRoutes(app: FastifyInstance, deps: InferenceRouteDeps):
     for (const [endpoint, path] of Object.entries(PATHS)) {
       serve(endpoint as Endpoint, prefix + path);
     }
-    for (const method of ['GET', 'DELETE', 'POST'] as const) {
-      app.route({
-        method,
-        url: `${prefix}/responses/*`,
-        handler: (_request, reply) => writeRefusal(reply, NOT_STORED),
-      });
-    }
+    const stored = `${prefix}/responses/:id`;
+    app.get(stored, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.get(`${stored}/input_items`, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.delete(stored, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.post(`${stored}/cancel`, (_request, reply) => writeRefusal(reply, NOT_STORED));
   }
 }
 

@@ -42,6 +42,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     'ending',
     'code',
     'stream',
+    'endpoint',
   ]);
   const attempts = counter('arbstr_attempts_failed_total', 'Failed attempts, and why', [
     'provider',
@@ -67,7 +68,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     registry,
     observe(row, { facts }) {
       const stream = String(row.streaming);
-      requests.inc({ ending: row.ending, code: codeOf(row.errorCode), stream });
+      const { ending, endpoint } = row;
+      requests.inc({ ending, code: codeOf(row.errorCode), stream, endpoint });
       for (const { provider, failure } of facts.failed) {
         attempts.inc({ provider, failure: failure.kind });
       }

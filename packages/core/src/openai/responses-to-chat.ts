@@ -23,6 +23,7 @@ const TRANSLATED = new Set([
   'instructions',
   'tools',
   'tool_choice',
+  'parallel_tool_calls',
   'text',
   'reasoning',
   'max_output_tokens',
@@ -231,7 +232,12 @@ function toolsOf(body: JsonObject, notes: Notes): JsonObject {
     .map((tool, i) => toolOf(tool, `tools[${i}]`, notes))
     .filter(({ function: { name } }) => only === null || only.has(name));
   if (tools.length === 0) return {};
-  return { tools, ...(choice === undefined ? {} : { tool_choice: choice }) };
+  const parallel = body.parallel_tool_calls;
+  return {
+    tools,
+    ...(choice === undefined ? {} : { tool_choice: choice }),
+    ...(typeof parallel === 'boolean' ? { parallel_tool_calls: parallel } : {}),
+  };
 }
 
 interface FunctionTool {
