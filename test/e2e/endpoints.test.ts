@@ -350,6 +350,31 @@ describe('embeddings', () => {
   });
 });
 
+describe('every endpoint that costs money', () => {
+  const bodies = {
+    '/chat/completions': { model: 'gpt-4o', messages: [{ role: 'user', content: 'x' }] },
+    '/responses': { model: 'gpt-4o', input: 'x' },
+    '/completions': { model: 'davinci-002', prompt: 'x' },
+    '/embeddings': { model: 'ada', input: 'x' },
+  };
+  const paths = Object.entries(bodies).flatMap(([path, body]) => [
+    [path, body] as const,
+    [`/v1${path}`, body] as const,
+  ]);
+
+  it.each(paths)('%s asks for a token and for money', async (path, body) => {
+    const nobody = await raw(path, body, { authorization: 'Bearer vtk_nobody' });
+    expect(nobody.status).toBe(401);
+    const poor = await stack.agent({ fundMsat: 0 });
+    const unpaid = await raw(path, body, { authorization: `Bearer ${poor.token}` });
+    expect(unpaid.status).toBe(402);
+    expect(JSON.parse(unpaid.text).error.required_msats).toBeGreaterThan(0);
+    const paid = await raw(path, body);
+    expect(paid.status).toBe(200);
+    expect(Number(paid.headers.get('x-arbstr-cost-sats'))).toBeGreaterThan(0);
+  });
+});
+
 it('a model is not found at an endpoint that none of its sellers has', async () => {
   for (const [path, body] of [
     ['/v1/embeddings', { model: 'gpt-4o', input: 'x' }],

@@ -25,6 +25,7 @@ export function dialectFor(
 ): Dialect | NoDialect {
   if (endpoints.has(endpoint)) return NATIVE[endpoint];
   if (asChat === null || !endpoints.has('chat')) return { reason: 'no_endpoint', endpoint };
-  if (!('untranslatable' in asChat)) return RESPONSES_OVER_CHAT;
-  return { reason: 'untranslatable', param: asChat.param, message: asChat.message };
+  const chat = asChat();
+  if (!('untranslatable' in chat)) return RESPONSES_OVER_CHAT;
+  return { reason: 'untranslatable', param: chat.param, message: chat.message };
 }

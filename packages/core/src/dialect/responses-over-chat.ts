@@ -32,10 +32,11 @@ export const RESPONSES_OVER_CHAT: Dialect = {
 };
 
 function chatOf({ asChat }: ApiRequest): ApiRequest {
-  if (asChat === null || 'untranslatable' in asChat) {
+  const chat = asChat?.();
+  if (chat === undefined || 'untranslatable' in chat) {
     throw new Error('a request without a chat form was sent to a chat provider');
   }
-  return asChat;
+  return chat;
 }
 
 /** `completion`: JSON that the meter has called a completion. */

@@ -48,10 +48,10 @@ export interface ApiRequest {
   /** What the model reads. O(size of the body). */
   readonly prompt: () => Prompt;
   /**
-   * Of a Responses request: the same as a chat request, for a provider that has only that. null = it
-   * is one already, or has no such form.
+   * Of a Responses request: the same as a chat request, for a provider that has only that. Made when
+   * first asked for and kept. null = it is one already, or never has such a form.
    */
-  readonly asChat: ApiRequest | Untranslatable | null;
+  readonly asChat: (() => ApiRequest | Untranslatable) | null;
 }
 
 /** Why a request has no chat form. */

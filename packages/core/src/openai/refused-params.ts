@@ -94,8 +94,7 @@ function findAudio({ body, messages }: ApiRequest): string | null {
 }
 
 /** The provider produces all of them, bills all of them, and shows only `n`. */
-function findBestOf({ endpoint, body }: ApiRequest): string | null {
-  if (endpoint !== 'completions') return null;
+function findBestOf({ body }: ApiRequest): string | null {
   const { best_of: made, n } = body;
   return typeof made === 'number' && made > ((n as number | null | undefined) ?? 1)
     ? 'best_of'

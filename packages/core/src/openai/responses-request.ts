@@ -4,13 +4,14 @@
  * next request may go to another seller, who knows nothing of it.
  * Shapes: OpenAI API reference, "Create a model response".
  */
-import { promptOf } from '../tokens/prompt.ts';
+import { type Prompt, promptOf } from '../tokens/prompt.ts';
 import type {
   ApiRequest,
   Complaint,
   JsonObject,
   ParsedRequest,
   RequestError,
+  Untranslatable,
 } from './api-request.ts';
 import { parseChatRequest } from './chat-request.ts';
 import {
@@ -41,8 +42,6 @@ export function parseResponsesRequest(raw: Buffer): ParsedRequest {
   const { body: chat, untranslatable } = chatOf(body);
   const text = isObject(body.text) ? body.text : {};
   const format = isObject(text.format) ? text.format.type : undefined;
-  const asChat = untranslatable ?? chatRequest(chat);
-  if ('error' in asChat) return { ok: false, error: asChat.error };
   const messages = chat.messages as readonly JsonObject[];
   return {
     ok: true,
@@ -62,16 +61,27 @@ export function parseResponsesRequest(raw: Buffer): ParsedRequest {
       hasTools: isFilledArray(body.tools),
       wantsJson: format === 'json_object' || format === 'json_schema',
       effort: chat.reasoning_effort,
-      prompt: () => promptOf(chat),
-      asChat,
+      prompt: () => withThoughts(promptOf(chat), body.input),
+      asChat: once(() => untranslatable ?? chatRequest(chat)),
     },
   };
 }
 
-/** Checked again as what it is now: a chat request. */
-function chatRequest(body: JsonObject): ApiRequest | { error: RequestError } {
+/** Checked again as what it is now. Of a sound request only its depth can be wrong: chat nests deeper. */
+function chatRequest(body: JsonObject): ApiRequest | Untranslatable {
   const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
-  return parsed.ok ? parsed.request : { error: parsed.error };
+  if (parsed.ok) return parsed.request;
+  const { message, param } = parsed.error;
+  return { untranslatable: true, param: param ?? 'input', message };
+}
+
+/** Most requests are served at the endpoint that was asked, and a body may have megabytes. */
+function once<T>(make: () => T): () => T {
+  let made: { value: T } | null = null;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
+  };
 }
 
 const hasImage = ({ content }: JsonObject): boolean =>
@@ -79,6 +89,18 @@ const hasImage = ({ content }: JsonObject): boolean =>
   content.some(
     (part) => isObject(part) && (part.type === 'image_url' || part.type === 'input_image'),
   );
+
+/**
+ * What a model thought before is read by the seller that can decrypt it. A token of thought is some
+ * five characters of base64, which the tokenizer takes for two tokens: so half of them count.
+ */
+function withThoughts(prompt: Prompt, input: unknown): Prompt {
+  const items = Array.isArray(input) ? input.filter(isObject) : [];
+  const thoughts = items.flatMap(({ type, encrypted_content: text }) =>
+    type === 'reasoning' && typeof text === 'string' ? [text.slice(0, text.length / 2)] : [],
+  );
+  return thoughts.length === 0 ? prompt : { ...prompt, texts: [...prompt.texts, ...thoughts] };
+}
 
 // ── Checks ───────────────────────────────────────────────────────────────────────────────────────
 

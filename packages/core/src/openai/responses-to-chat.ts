@@ -10,6 +10,7 @@
 import type { JsonObject, Untranslatable } from './api-request.ts';
 import { isOpenAiReasoningModel } from './model-family.ts';
 import { cut, isObject } from './read-body.ts';
+import { messagesOf, type Notes, SELLER, textOf } from './responses-input.ts';
 
 export interface ChatForm {
   readonly body: JsonObject;
@@ -18,7 +19,7 @@ export interface ChatForm {
 }
 
 /** What is translated below, or means nothing in chat. */
-const TRANSLATED = new Set([
+const TRANSLATED = [
   'input',
   'instructions',
   'tools',
@@ -27,7 +28,6 @@ const TRANSLATED = new Set([
   'text',
   'reasoning',
   'max_output_tokens',
-  'stream_options',
   'include',
   'truncation',
   'max_tool_calls',
@@ -39,13 +39,24 @@ const TRANSLATED = new Set([
   'prompt',
   'context_management',
   'top_logprobs',
-]);
-
-/** Collects what has no counterpart; only the first is told. */
-interface Notes {
-  first: Untranslatable | null;
-  cannot(param: string, message: string): void;
-}
+] as const;
+/**
+ * Chat's own words, which this API does not have. They stay behind: `n` or a bound under another name
+ * would buy more than was held for the request.
+ */
+const OF_CHAT = [
+  'messages',
+  'n',
+  'max_tokens',
+  'max_completion_tokens',
+  'reasoning_effort',
+  'response_format',
+  'stream_options',
+  'functions',
+  'function_call',
+  'logprobs',
+] as const;
+const LEFT_BEHIND: ReadonlySet<string> = new Set([...TRANSLATED, ...OF_CHAT]);
 
 /** Never throws for a body that passed the checks of `responses-request.ts`. */
 export function chatOf(body: JsonObject): ChatForm {
@@ -56,12 +67,14 @@ export function chatOf(body: JsonObject): ChatForm {
     },
   };
   const rest = Object.entries(body).filter(
-    ([key, value]) => !TRANSLATED.has(key) && value !== null,
+    ([key, value]) => !LEFT_BEHIND.has(key) && value !== null,
   );
   const effort = isObject(body.reasoning) ? body.reasoning.effort : undefined;
+  const messages = messagesOf(body, notes);
+  if (messages.length === 0) notes.cannot('input', `${SELLER} message in it. Send at least one.`);
   const chat = {
     ...Object.fromEntries(rest),
-    messages: messagesOf(body, notes),
+    messages,
     ...toolsOf(body, notes),
     ...formatOf(body, notes),
     ...boundOf(body),
@@ -70,8 +83,6 @@ export function chatOf(body: JsonObject): ChatForm {
   noteState(body, notes);
   return { body: chat, untranslatable: notes.first };
 }
-
-const SELLER = 'No seller of this model has the Responses API itself, and its translation has no';
 
 function noteState(body: JsonObject, { cannot }: Notes): void {
   if (body.store === true) {
@@ -95,132 +106,6 @@ function boundOf({ max_output_tokens: bound, model }: JsonObject): JsonObject {
   if (bound === undefined || bound === null) return {};
   const isReasoning = typeof model === 'string' && isOpenAiReasoningModel(model);
   return { [isReasoning ? 'max_completion_tokens' : 'max_tokens']: bound };
-}
-
-// ── Input ────────────────────────────────────────────────────────────────────────────────────────
-
-function messagesOf(body: JsonObject, notes: Notes): JsonObject[] {
-  const messages: Message[] = [];
-  if (typeof body.instructions === 'string' && body.instructions !== '') {
-    messages.push({ role: 'system', content: body.instructions });
-  }
-  const input = body.input ?? [];
-  if (typeof input === 'string') return [...messages, { role: 'user', content: input }];
-  for (const [i, item] of (input as JsonObject[]).entries()) {
-    addItem(messages, item, `input[${i}]`, notes);
-  }
-  return messages;
-}
-
-interface Message {
-  role: string;
-  content?: unknown;
-  tool_calls?: object[];
-  [key: string]: unknown;
-}
-
-function addItem(messages: Message[], item: JsonObject, path: string, notes: Notes): void {
-  switch (item.type) {
-    case undefined:
-    case 'message':
-      messages.push(messageOf(item, path, notes));
-      return;
-    case 'function_call':
-      callsOf(messages).push({
-        id: textOf(item.call_id),
-        type: 'function',
-        function: { name: textOf(item.name), arguments: textOf(item.arguments) },
-      });
-      return;
-    case 'function_call_output':
-      messages.push({
-        role: 'tool',
-        tool_call_id: textOf(item.call_id),
-        content: outputOf(item.output, `${path}.output`, notes),
-      });
-      return;
-    case 'reasoning':
-      return;
-    default:
-      notes.cannot(
-        `${path}.type`,
-        `${SELLER} items of type ${JSON.stringify(cut(textOf(item.type)))}. Use function tools, whose calls and outputs any seller can read.`,
-      );
-      // Whoever has the endpoint reads it, so it counts.
-      messages.push({ role: 'assistant', content: [item] });
-  }
-}
-
-/** Calls in a row, and the words before them, are one turn of the assistant. */
-function callsOf(messages: Message[]): object[] {
-  const last = messages.at(-1);
-  if (last?.role === 'assistant' && !Array.isArray(last.content)) {
-    last.tool_calls ??= [];
-    return last.tool_calls;
-  }
-  const calls: object[] = [];
-  messages.push({ role: 'assistant', content: null, tool_calls: calls });
-  return calls;
-}
-
-/** `developer` is OpenAI's word for it; the templates of open models know only `system`. */
-const roleOf = (role: unknown): string => (role === 'developer' ? 'system' : textOf(role));
-
-function messageOf({ role, content }: JsonObject, path: string, notes: Notes): Message {
-  const name = roleOf(role);
-  if (typeof content === 'string') return { role: name, content };
-  const parts = (content as unknown[]).map((part, i) =>
-    partOf(part, `${path}.content[${i}]`, notes),
-  );
-  // A text alone goes as a string: not every seller takes parts of an assistant.
-  if (parts.every(isText)) {
-    const texts = parts.map(({ text }) => text);
-    if (name === 'assistant' || texts.length === 1) return { role: name, content: texts.join('') };
-  }
-  return { role: name, content: parts };
-}
-
-const isText = (part: JsonObject): part is { type: 'text'; text: string } =>
-  part.type === 'text' && typeof part.text === 'string';
-
-function partOf(part: unknown, path: string, notes: Notes): JsonObject {
-  if (!isObject(part)) return { type: 'text', text: textOf(part) };
-  switch (part.type) {
-    case 'input_text':
-    case 'output_text':
-    case 'text':
-      return { type: 'text', text: textOf(part.text) };
-    case 'refusal':
-      return { type: 'text', text: textOf(part.refusal) };
-    case 'input_image':
-      if (typeof part.image_url === 'string') {
-        const detail = typeof part.detail === 'string' ? { detail: part.detail } : {};
-        return { type: 'image_url', image_url: { url: part.image_url, ...detail } };
-      }
-      break;
-    case 'input_file':
-      if (typeof part.file_data === 'string') {
-        return { type: 'file', file: { filename: part.filename, file_data: part.file_data } };
-      }
-      break;
-    case 'input_audio':
-      return { type: 'input_audio', input_audio: part.input_audio };
-  }
-  notes.cannot(
-    path,
-    `${SELLER} way to send this part. Send text, images by URL or data URL, and files as file_data.`,
-  );
-  return part;
-}
-
-/** A tool's result is text in chat. */
-function outputOf(output: unknown, path: string, notes: Notes): string {
-  if (!Array.isArray(output)) return textOf(output);
-  const parts = output.map((part, i) => partOf(part, `${path}[${i}]`, notes));
-  if (!parts.every(isText)) {
-    notes.cannot(path, `${SELLER} tool results but text. Send images in a message of the user.`);
-  }
-  return parts.map(({ text }) => textOf(text)).join('\n');
 }
 
 // ── Tools ────────────────────────────────────────────────────────────────────────────────────────
@@ -308,5 +193,3 @@ function formatOf({ text }: JsonObject, notes: Notes): JsonObject {
       return verbosity;
   }
 }
-
-const textOf = (value: unknown): string => (typeof value === 'string' ? value : '');

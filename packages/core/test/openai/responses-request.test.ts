@@ -19,9 +19,10 @@ function refused(more: object): RequestError {
 
 /** What a chat provider would be sent. */
 function chatOf(more: object): Record<string, unknown> {
-  const { asChat } = accepted(more);
-  if (asChat === null || 'untranslatable' in asChat) throw new Error(JSON.stringify(asChat));
-  return JSON.parse(asChat.raw.toString());
+  const chat = accepted(more).asChat!();
+  if ('untranslatable' in chat) throw new Error(JSON.stringify(chat));
+  expect(chat).toMatchObject({ endpoint: 'chat', n: 1 });
+  return JSON.parse(chat.raw.toString());
 }
 const messagesOf = (more: object) => chatOf(more).messages;
 
@@ -130,6 +131,8 @@ describe('parameters in chat', () => {
         temperature: 0.5,
         top_p: null,
         seed: 7,
+        n: 5,
+        max_tokens: 1_000_000,
         store: false,
         include: ['reasoning.encrypted_content'],
         metadata: { a: 'b' },
@@ -200,6 +203,7 @@ describe('what has no form in chat', () => {
   it.each([
     ['store', { store: true }],
     ['prompt', { prompt: { id: 'pmpt_1' } }],
+    ['input', { input: [{ type: 'reasoning', id: 'rs_1', summary: [] }] }],
     ['context_management', { context_management: [{ type: 'compaction' }] }],
     ['top_logprobs', { top_logprobs: 2 }],
     ['tools[0].type', { tools: [{ type: 'mcp', server_url: 'https://x.example' }] }],
@@ -223,7 +227,7 @@ describe('what has no form in chat', () => {
       },
     ],
   ])('is known by its path: %s', (param, more) => {
-    expect(accepted(more).asChat).toMatchObject({ untranslatable: true, param });
+    expect(accepted(more).asChat!()).toMatchObject({ untranslatable: true, param });
   });
 
   it('counts all the same, for a provider that has the endpoint', () => {
@@ -235,6 +239,16 @@ describe('what has no form in chat', () => {
     const base = countPrompt(accepted({}).prompt());
     expect(countPrompt(accepted({ input }).prompt())).toBeGreaterThan(base + 250);
   });
+});
+
+it('counts encrypted reasoning, which only its own seller reads', () => {
+  const input = (encrypted_content: string) => [
+    { role: 'user', content: 'Hi' },
+    { type: 'reasoning', id: 'rs_1', summary: [], encrypted_content },
+  ];
+  const count = (text: string) => countPrompt(accepted({ input: input(text) }).prompt());
+  expect(count('gAAAAABx7Q9'.repeat(100))).toBeGreaterThan(count('') + 100);
+  expect(chatOf({ input: input('gAAAAABx7Q9') }).messages).toHaveLength(1);
 });
 
 describe('a request that is refused whoever would serve it', () => {
@@ -279,7 +293,7 @@ it('any JSON is accepted or refused, never thrown at', () => {
       fc.array(fc.jsonValue()),
       (more, input) => {
         const parsed = parseResponsesRequest(bytes({ ...more, model: 'm', input }));
-        expect(typeof parsed.ok).toBe('boolean');
+        if (parsed.ok) expect(parsed.request.asChat!()).toBeDefined();
       },
     ),
   );
