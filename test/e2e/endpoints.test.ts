@@ -237,6 +237,33 @@ describe('responses', () => {
     }
   });
 
+  it('are streamed where a seller answers in one piece all the same', async () => {
+    const output = [
+      {
+        type: 'message',
+        id: 'msg_1',
+        role: 'assistant',
+        status: 'completed',
+        content: [{ type: 'output_text', text: 'Wide.', annotations: [] }],
+      },
+      { type: 'function_call', id: 'fc_1', call_id: 'c', name: 'f', arguments: '{}' },
+    ];
+    const usage = { input_tokens: 9, output_tokens: 4, total_tokens: 13 };
+    const answer = { id: 'resp_1', object: 'response', status: 'completed', output, usage };
+    behave.native = {
+      steps: [
+        { do: 'head', status: 200, headers: { 'content-type': 'application/json' } },
+        { do: 'write', data: JSON.stringify(answer) },
+      ],
+    };
+    const { result, msats } = await paid(() =>
+      client.responses.stream({ model: 'gpt-4.1', input: 'How is the sea?' }).finalResponse(),
+    );
+    expect(result.output_text).toBe('Wide.');
+    expect(result.output[1]).toMatchObject({ type: 'function_call', arguments: '{}' });
+    expect(msats).toBe(13 * 8);
+  });
+
   it('are whole under rescue = "buffer" though the first seller dies', async () => {
     behave.first = { faults: [{ kind: 'die_mid_stream', afterChunks: 6 }] };
     const ask = { model: 'both', input: 'How is the sea?', stream: true };

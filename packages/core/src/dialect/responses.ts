@@ -7,7 +7,9 @@ import { isObject } from '../stream/shapes.ts';
 import { brokenStream } from '../stream/tail.ts';
 import { billComment } from '../stream/trailer.ts';
 import type { StreamWriter } from '../stream/writer.ts';
+import { unlessTooDeep } from './chat.ts';
 import type { Dialect } from './dialect.ts';
+import { streamOfResponse } from './stream-of-response.ts';
 
 export const RESPONSES: Dialect = {
   endpoint: 'responses',
@@ -16,7 +18,7 @@ export const RESPONSES: Dialect = {
   callersBoundKey: () => null,
   body,
   newMeter: createResponseMeter,
-  streamOfWhole: () => null,
+  streamOfWhole: unlessTooDeep(streamOfResponse),
   whole: (_order, bytes) => bytes,
   newWriter,
 };

@@ -42,31 +42,38 @@ const REFUSED: readonly RefusedParam[] = [
   member('route', () => false, RESELLERS),
 ];
 
+export interface Refused {
+  /** The path to show the caller. */
+  readonly param: string;
+  /** The word for `allow_params`. */
+  readonly name: string;
+}
+
 /**
- * The first parameter of `request` that a provider of `kind` must not see, as the path to show the
- * caller; null = none. `allowParams` are names of the table; "audio" also allows the audio modality.
+ * The first parameter of `request` that a provider of `kind` must not see; null = none. `allowParams`
+ * are names of the table; "audio" also allows the audio modality.
  */
 export function refusedParam(
   request: ApiRequest,
   kind: string,
   allowParams: readonly string[],
-): string | null {
+): Refused | null {
   for (const { name, kinds, find } of REFUSED) {
     if (kinds !== undefined && !kinds.has(kind)) continue;
     if (allowParams.includes(name)) continue;
-    const path = find(request, allowParams);
-    if (path !== null) return path;
+    const param = find(request, allowParams);
+    if (param !== null) return { param, name };
   }
   return null;
 }
 
-export function unsupportedParameter(param: string): RequestError {
+export function unsupportedParameter({ param, name }: Refused): RequestError {
   return {
     code: 'unsupported_parameter',
     param,
     message:
-      `'${param}' changes the price or the model outside of what was reserved for this request. ` +
-      "Leave it out, or have the operator add it to the provider's allow_params.",
+      `'${param}' can change the price or the model outside of what was reserved for this request. ` +
+      `Leave it out, or have the operator add "${name}" to the provider's allow_params.`,
   };
 }
 

@@ -4,7 +4,7 @@ import type { Offer, PolicyRule, ProviderConfig, Tier } from '../config/types.ts
 import type { Dialect } from '../dialect/dialect.ts';
 import { dialectFor, type NoDialect } from '../dialect/dialect-for.ts';
 import type { ApiRequest } from '../openai/api-request.ts';
-import { refusedParam } from '../openai/refused-params.ts';
+import { type Refused, refusedParam } from '../openai/refused-params.ts';
 import type { BoundKey } from '../openai/rewrite-body.ts';
 import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
 import { expectedCost } from '../pricing/expected.ts';
@@ -33,7 +33,7 @@ export type Exclusion =
   | NoDialect
   | { reason: 'model_not_allowed' }
   | { reason: 'policy'; rule: PolicyKey }
-  | { reason: 'unsupported_parameter'; param: string }
+  | ({ reason: 'unsupported_parameter' } & Refused)
   | { reason: 'no_capability'; capability: string }
   | { reason: 'context_too_small'; contextWindow: number }
   | { reason: 'below_floor' }
@@ -107,8 +107,8 @@ function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion
 function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
   const { request } = input;
   if (input.billing !== null) {
-    const param = refusedParam(request, provider.kind, provider.allowParams);
-    if (param !== null) return { reason: 'unsupported_parameter', param };
+    const refused = refusedParam(request, provider.kind, provider.allowParams);
+    if (refused !== null) return { reason: 'unsupported_parameter', ...refused };
   }
   const capability = missingCapability(request, offer);
   if (capability !== null) return { reason: 'no_capability', capability };

@@ -1,5 +1,6 @@
 /** What the caller is told where no candidate is left: the reason that it can do something about first. */
 import { type Refusal, refuse } from '../errors.ts';
+import { unsupportedParameter } from '../openai/refused-params.ts';
 import type { ChooseInput, Excluded, Exclusion } from './choose.ts';
 
 export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]): Refusal {
@@ -86,12 +87,10 @@ function refuseUnfit(model: string, exclusion: Exclusion, input: ChooseInput): R
   switch (exclusion.reason) {
     case 'untranslatable':
       return refuse('unsupported_parameter', exclusion.message, { param: exclusion.param });
-    case 'unsupported_parameter':
-      return refuse(
-        'unsupported_parameter',
-        `${exclusion.param} can change the price or the model behind the bill and is refused. Leave it out, or have the operator add it to the provider's allow_params.`,
-        { param: exclusion.param },
-      );
+    case 'unsupported_parameter': {
+      const { code, message, param } = unsupportedParameter(exclusion);
+      return refuse(code, message, { param });
+    }
     case 'context_too_small':
       return refuse(
         'context_length_exceeded',
