@@ -343,6 +343,7 @@ describe('embeddings', () => {
     const floats = await raw('/embeddings', { model: 'ada', input: 'x', encoding_format: 'float' });
     expect(JSON.parse(floats.text).data[0].embedding).toHaveLength(8);
     expect(floats.headers.get('x-arbstr-max-tokens')).toBeNull();
+    expect(floats.headers.get('x-arbstr-complexity-score')).toBe('0.000');
   });
 
   it('are billed by our own count where no usage came, and by tokens where those were sent', async () => {

@@ -4,9 +4,8 @@
  *
  *   parse ▸ claim ▸ route ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
  *
- * There is one path: streaming is a property of the answer, and how an endpoint is spoken one of the
- * candidate (`dialect/`). Who the caller is, `auth/` has found;
- * what the wire looks like is `http/`.
+ * There is one path: streaming is a property of the answer, and the endpoint's dialect one of the
+ * candidate. Who the caller is, `auth/` has found; what the wire looks like is `http/`.
  *
  * Where the money is: until RESERVE succeeds, with the agent. From there on it is held, and exactly
  * one of SETTLE and RELEASE is journaled before the caller sees the end of the answer, whatever
