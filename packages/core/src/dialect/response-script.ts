@@ -8,6 +8,7 @@
  * is over. What a model thinks is not shown: a reasoning item that no seller can read again would be
  * sent back with the next request, by a reference that nobody can follow.
  */
+import type { Broken } from '../stream/relay.ts';
 import { isObject, type JsonObject } from '../stream/shapes.ts';
 import { billComment } from '../stream/trailer.ts';
 import type { StreamWriter, Tail } from '../stream/writer.ts';
@@ -55,6 +56,18 @@ const PART_EVENTS = { text: 'response.output_text', refusal: 'response.refusal' 
 const partOf = ({ kind, pieces }: OpenPart): Part =>
   (kind === 'text' ? textPart : refusalPart)(pieces.join(''));
 
+/**
+ * Characters of an answer: all of it stands once more in the last event, so it waits in memory. More
+ * than any model writes; each item counts as ITEM_CHARS on top.
+ */
+export const ANSWER_CHARS_MAX = 4 * 1024 * 1024;
+const ITEM_CHARS = 1_024;
+const TOO_LONG: Broken = {
+  kind: 'broken',
+  message: `the answer is longer than the ${ANSWER_CHARS_MAX} characters that can be translated`,
+  timedOut: false,
+};
+
 export function createResponseScript(order: AnswerOrder): StreamWriter {
   const items: Item[] = [];
   /** By the index that chat gives them. */
@@ -65,6 +78,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
   let model: string | null = null;
   let finishReason: string | undefined;
   let out: string[] = [];
+  let chars = 0;
 
   function emit(type: string, fields: object): void {
     const event = { type, sequence_number: sequence++, ...fields };
@@ -96,6 +110,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
     if (message.part !== null && message.part.kind !== kind) closePart(message);
     message.part ??= openPart(message, kind);
     message.part.pieces.push(text);
+    chars += text.length;
     const at = placeOf(message);
     const logprobs = kind === 'text' ? { logprobs: [] } : {};
     emit(`${PART_EVENTS[kind]}.delta`, { ...at, delta: text, ...logprobs });
@@ -103,6 +118,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
 
   function openMessage(): OpenMessage {
     const index = nextIndex++;
+    chars += ITEM_CHARS;
     const opened: OpenMessage = {
       type: 'message',
       index,
@@ -156,6 +172,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
     const piece = argumentsOf(given.arguments);
     if (piece === '') return;
     open.pieces.push(piece);
+    chars += piece.length;
     emit('response.function_call_arguments.delta', {
       item_id: open.id,
       output_index: open.index,
@@ -166,6 +183,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
   function openCall(at: number, id: unknown, name: unknown): OpenCall {
     closeMessage('completed');
     const index = nextIndex++;
+    chars += ITEM_CHARS;
     const opened: OpenCall = {
       type: 'function_call',
       index,
@@ -218,7 +236,7 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
       for (const text of textsOf(delta.content)) say('text', text);
       for (const text of textsOf(delta.refusal)) say('refusal', text);
       if (Array.isArray(delta.tool_calls)) delta.tool_calls.forEach(call);
-      return flush();
+      return chars > ANSWER_CHARS_MAX ? TOO_LONG : flush();
     },
     end(tail) {
       const { end, hasIds } = tail.relayed;

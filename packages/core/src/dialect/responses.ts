@@ -1,7 +1,7 @@
 /** The Responses API at a provider that has it: bytes pass as they are, and its last event ends a stream. */
 import type { ApiRequest } from '../openai/api-request.ts';
 import { type BodyChanges, upstreamBody } from '../openai/rewrite-body.ts';
-import type { Relayed } from '../stream/relay.ts';
+import type { Broken } from '../stream/relay.ts';
 import { createResponseMeter } from '../stream/response-meter.ts';
 import { isObject } from '../stream/shapes.ts';
 import { brokenStream } from '../stream/tail.ts';
@@ -52,10 +52,7 @@ function newWriter(): StreamWriter {
  * `event: error` as OpenAI sends it, with its members a second time as `error`: its Python SDK raises
  * for the one, its Node SDK for the other, and no SDK takes either for the end of an answer.
  */
-export function brokenEvent(
-  { message, timedOut }: Relayed['end'] & { kind: 'broken' },
-  sequence: number,
-): Buffer {
+export function brokenEvent({ message, timedOut }: Broken, sequence: number): Buffer {
   const error = { ...brokenStream(message, timedOut), param: null };
   const event = { ...error, type: 'error', sequence_number: sequence, error };
   return Buffer.from(`event: error\ndata: ${JSON.stringify(event)}\n\n`);

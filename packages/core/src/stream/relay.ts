@@ -16,10 +16,14 @@ import { closed, type SseEvent, SseEventTooLargeError } from './sse.ts';
 import type { StreamWriter } from './writer.ts';
 
 export type StreamEnd =
-  /** Every choice finished, or the provider said [DONE]. */
-  | { kind: 'whole' }
-  | { kind: 'broken'; message: string; timedOut: boolean }
-  | { kind: 'client_gone' };
+  /** All of the answer came, or the provider's end mark. */
+  { kind: 'whole' } | Broken | { kind: 'client_gone' };
+
+export interface Broken {
+  readonly kind: 'broken';
+  readonly message: string;
+  readonly timedOut: boolean;
+}
 
 export interface Relayed {
   readonly end: StreamEnd;

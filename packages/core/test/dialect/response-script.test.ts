@@ -1,7 +1,7 @@
 /** Chat streams, as the events that a caller of the Responses API gets. */
 import { msat } from '@arbstr/shared';
 import { describe, expect, it } from 'vitest';
-import { createResponseScript } from '../../src/dialect/response-script.ts';
+import { ANSWER_CHARS_MAX, createResponseScript } from '../../src/dialect/response-script.ts';
 import { parseResponsesRequest } from '../../src/openai/responses-request.ts';
 import { createMeter } from '../../src/stream/meter.ts';
 import type { StreamEnd } from '../../src/stream/relay.ts';
@@ -32,7 +32,10 @@ function scripted(chunks: object[], end: StreamEnd = { kind: 'whole' }, hasIds =
   const meter = createMeter();
   const bytes = chunks.map((json) => {
     meter.observe(json);
-    return writer.pass({ raw: Buffer.alloc(0), data: '', event: null, setsId: false }, json);
+    const event = { raw: Buffer.alloc(0), data: '', event: null, setsId: false };
+    const bytes = writer.pass(event, json);
+    if (bytes !== null && 'kind' in bytes) throw new Error(bytes.message);
+    return bytes;
   });
   const relayed = { end, meter, usageEvent: null, endEvent: null, hasIds };
   bytes.push(writer.end({ relayed, bill: BILL, wantsComment: true }));
@@ -143,6 +146,15 @@ describe('the end', () => {
   it('has the comment within the last event where the provider numbers its own', () => {
     const { text } = scripted([delta({ content: 'Wide' }, 'stop')], { kind: 'whole' }, true);
     expect(text).toMatch(/\n\n: arbstr [^\n]*\nevent: response\.completed\n/);
+  });
+
+  it('comes early where an answer, or its calls, would fill the memory', () => {
+    const half = 'x'.repeat(ANSWER_CHARS_MAX / 2);
+    expect(() => scripted([delta({ content: half }), delta({ content: half })])).toThrow('longer');
+    const calls = Array.from({ length: ANSWER_CHARS_MAX / 1_024 + 1 }, (_, nth) =>
+      callDelta(nth, '', `call_${nth}`, 'f'),
+    );
+    expect(() => scripted(calls)).toThrow('longer');
   });
 
   it('is a whole response though nothing was said', () => {
