@@ -1,5 +1,5 @@
 /**
- * The bytes that core itself puts into a stream, all at event boundaries (CONTRACT §2): the bill as
+ * The bytes that core itself puts into a stream, all at event boundaries: the bill as
  * a comment, which every SSE parser skips; the usage chunk for a caller that asked and whose
  * provider sent none; the bill inside a usage chunk; the error that ends a broken stream; the end
  * mark. JSON is written on one line: JSON.stringify escapes line breaks, so nothing in it can end an
