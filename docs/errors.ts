@@ -14,7 +14,7 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   invalid_json: 'The body is not JSON, is cut off, or is no JSON object.',
   invalid_request: 'A field has the wrong type or value; `param` names it.',
   unsupported_parameter:
-    'A parameter that changes price or model outside of what was reserved; `param` names it. The operator may allow it per provider (`allow_params`).',
+    'A parameter that changes price or model outside of what was reserved (the operator may allow it per provider: `allow_params`), that needs what one seller alone would remember (`previous_response_id`, `conversation`, `background`, an item by its id), or that no seller of the model can take; `param` names it, and the message the way around.',
   context_length_exceeded: 'The prompt is larger than the context window of every provider.',
   invalid_api_key:
     'The token is missing, wrong, revoked or expired. The message has the command that makes one.',
@@ -28,8 +28,10 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   unknown_policy: '`X-Arbstr-Policy` names a routing policy that is not configured.',
   insufficient_scope: 'The token may not spend.',
   agent_disabled: 'The operator has disabled the agent.',
-  model_not_found: 'No provider serves the model; `GET /v1/models` lists those that are.',
-  not_found: 'No such route, or no request of yours with this id.',
+  model_not_found:
+    'No provider serves the model, or none at this endpoint; `GET /v1/models` lists what is served where.',
+  not_found:
+    'No such route, or no request of yours with this id. Responses are not stored: `GET /v1/responses/…` finds none.',
   idempotency_conflict:
     'The `Idempotency-Key` belongs to another body, to a request that is still running (`x-should-retry: true`), or to one that was billed and whose answer is not kept (`cost_msats`). Nothing was charged for this one.',
   request_too_large: 'The body is above `server.body_limit_mb`.',

@@ -21,7 +21,8 @@ const WHEN: Record<FailureKind, string> = {
   timeout: '408, 504, 524; no first token or answer in time; silence in a stream that is held back',
   broken: 'The connection ended or broke after the request was sent, before the answer had begun',
   damaged_event: 'An event that is not JSON, before anything was passed on',
-  not_a_completion: '200 with a page, nothing, or JSON that is no completion',
+  not_a_completion:
+    '200 with a page, nothing, or JSON that is no answer of the endpoint: no choices, no output, fewer vectors than inputs',
   error_in_answer:
     'An error inside a 200: its body, its first events, or a stream that is held back',
   redirect: '3xx, which is not followed',
@@ -34,13 +35,13 @@ const WHEN: Record<FailureKind, string> = {
 
 const STREAM_WHEN: Record<keyof typeof STREAM_ENDS, readonly [string, string, string]> = {
   whole: [
-    'Every choice finished, or `[DONE]`',
-    'usage if asked for, the bill, `[DONE]`',
+    'Every choice finished, or `[DONE]`; in Responses `response.completed` or `response.incomplete`',
+    'usage if asked for, the bill, `[DONE]`; in Responses the bill and that last event',
     'usage × rates',
   ],
   broken: [
     'Reset, early end, silence of `idle_ms`, error event, damaged event, `total_ms`',
-    'the bill, an `error` event, no `[DONE]`',
+    'the bill, an `error` event, no end mark',
     'what was delivered',
   ],
   client_gone: [

@@ -60,6 +60,7 @@ function configText({ corePort }: DemoOptions, folder: string, vaultUrl: string)
 name = "${name}"
 kind = "mock"
 models = ${JSON.stringify(MODELS)}
+endpoints = ["chat", "responses", "completions", "embeddings"]
 input_rate = ${satsPerKtok * 1000}
 output_rate = ${satsPerKtok * 1000}
 mock = { tokens_per_sec = ${TOKENS_PER_SEC} }

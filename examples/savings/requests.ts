@@ -3,7 +3,8 @@
  * the answers that came, interleaved as several callers send them. Lengths are assumptions of ours,
  * stated on the page; the words are filler around sentences that people send.
  */
-import { type ChatRequest, parseChatRequest } from '../../packages/core/src/openai/chat-request.ts';
+import type { ApiRequest } from '../../packages/core/src/openai/api-request.ts';
+import { parseChatRequest } from '../../packages/core/src/openai/chat-request.ts';
 import {
   estimatePrompt,
   type PromptEstimate,
@@ -16,7 +17,7 @@ export type Kind = (typeof KINDS)[number];
 
 export interface Replayed {
   readonly kind: Kind;
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly prompt: PromptEstimate;
   readonly outputTokens: number;
   /** Requests that repeat the beginning of the one before: a seller that answered that one may have it cached. */
@@ -144,7 +145,7 @@ function converse(kind: Kind, conversation: number, random: Random): Replayed[] 
   return requests;
 }
 
-function parsed(body: object): ChatRequest {
+function parsed(body: object): ApiRequest {
   const result = parseChatRequest(Buffer.from(JSON.stringify(body)));
   if (result.ok) return result.request;
   throw new Error(result.error.message);

@@ -38,7 +38,7 @@ beforeEach(async () => {
   id = `core-dies-${++nth}`;
 });
 
-const asked = (options: { stream?: boolean; id?: string } = {}) =>
+const asked = (options: { stream?: boolean; id?: string; asResponses?: boolean } = {}) =>
   ask(gated.stack, { id, agent, ...options });
 
 describe('before the money is with core', () => {
@@ -152,11 +152,12 @@ describe('T61: while the provider works', () => {
   });
 
   it.each([
-    ['a fast stream', 2, 1_500],
-    ['a slow stream', 100, 2_500],
-  ])('in the middle of %s', async (_what, chunkDelayMs, afterMs) => {
+    ['a fast stream', 2, 1_500, false],
+    ['a slow stream', 100, 2_500, false],
+    ['a stream that is translated', 2, 1_500, true],
+  ])('in the middle of %s', async (_what, chunkDelayMs, afterMs, asResponses) => {
     gated.behave = () => ({ answer: ' word'.repeat(3_000), chunkDelayMs });
-    const client = asked({ stream: true });
+    const client = asked({ stream: true, asResponses });
     await until(() => client.text !== '');
     await new Promise((resolve) => setTimeout(resolve, afterMs));
     const killedAtMs = Date.now();

@@ -136,9 +136,13 @@ describe('/metrics', () => {
           .find((l) => l.startsWith(name))
           ?.split(' ')[1],
       );
-    expect(value('arbstr_requests_total{ending="answered",code="none",stream="true"}')).toBe(2);
     expect(
-      value('arbstr_requests_total{ending="refused",code="model_not_found",stream="false"}'),
+      value('arbstr_requests_total{ending="answered",code="none",stream="true",endpoint="chat"}'),
+    ).toBe(2);
+    expect(
+      value(
+        'arbstr_requests_total{ending="refused",code="model_not_found",stream="false",endpoint="chat"}',
+      ),
     ).toBe(1);
     expect(value('arbstr_billed_msat_total{provider="beta"}')).toBe(costs[3]);
     expect(value('arbstr_breaker_state{provider="alpha"}')).toBe(0);

@@ -1,10 +1,9 @@
 /** A market of many sellers of many models, and requests to it. */
+
 import { loadConfig } from '../../../packages/core/src/config/load.ts';
 import type { Config, Offer, ProviderConfig } from '../../../packages/core/src/config/types.ts';
-import {
-  type ChatRequest,
-  parseChatRequest,
-} from '../../../packages/core/src/openai/chat-request.ts';
+import type { ApiRequest } from '../../../packages/core/src/openai/api-request.ts';
+import { parseChatRequest } from '../../../packages/core/src/openai/chat-request.ts';
 import {
   estimatePrompt,
   type PromptEstimate,
@@ -74,7 +73,7 @@ function offer(any: Offer, model: string, nth: number): Offer {
 }
 
 export interface Asked {
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly prompt: PromptEstimate;
 }
 

@@ -3,7 +3,6 @@ import { CORRELATION_ID_PATTERN } from '@arbstr/shared';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import type { Caller } from './auth/caller.ts';
 import type { Place } from './http/caller-limits.ts';
-import { type ChatRouteDeps, chatCompletionsRoute, idHeaders } from './http/chat-completions.ts';
 import { type CostRouteDeps, costRoute } from './http/cost.ts';
 import {
   answerBrokenRequest,
@@ -13,6 +12,7 @@ import {
   writeRefusal,
 } from './http/hardening.ts';
 import { type HealthDeps, healthRoute } from './http/health.ts';
+import { type InferenceRouteDeps, idHeaders, inferenceRoutes } from './http/inference.ts';
 import { type MetricsRouteDeps, metricsRoute } from './http/metrics.ts';
 import { type ModelsRouteDeps, modelsRoute } from './http/models.ts';
 import { type ProvidersRouteDeps, providersRoute } from './http/providers.ts';
@@ -34,7 +34,7 @@ export interface AppDeps {
   readonly log: FastifyBaseLogger;
   readonly bodyLimitBytes: number;
   readonly nowMs: () => number;
-  readonly chat: ChatRouteDeps;
+  readonly chat: InferenceRouteDeps;
   readonly cost: CostRouteDeps;
   readonly models: ModelsRouteDeps;
   readonly providers: ProvidersRouteDeps;
@@ -91,7 +91,7 @@ export function buildApp(deps: AppDeps): FastifyInstance {
     return writeRefusal(reply, refusal);
   });
 
-  chatCompletionsRoute(app, deps.chat);
+  inferenceRoutes(app, deps.chat);
   costRoute(app, deps.cost);
   modelsRoute(app, deps.models);
   requestsRoute(app, deps.requests);

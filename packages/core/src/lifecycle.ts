@@ -4,8 +4,8 @@
  *
  *   parse ▸ claim ▸ route ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
  *
- * There is one path: streaming is a property of the answer. Who the caller is, `auth/` has found;
- * what the wire looks like is `http/`.
+ * There is one path: streaming is a property of the answer, and the endpoint's dialect one of the
+ * candidate. Who the caller is, `auth/` has found; what the wire looks like is `http/`.
  *
  * Where the money is: until RESERVE succeeds, with the agent. From there on it is held, and exactly
  * one of SETTLE and RELEASE is journaled before the caller sees the end of the answer, whatever
@@ -13,8 +13,10 @@
  */
 import type { Caller } from './auth/caller.ts';
 import type { Billed, Claim, ClaimOrder, Claims } from './claim/claims.ts';
+import type { AnswerOrder } from './dialect/dialect.ts';
 import { type Refusal, refuse } from './errors.ts';
-import { type ChatRequest, parseChatRequest } from './openai/chat-request.ts';
+import type { ApiRequest, Endpoint } from './openai/api-request.ts';
+import { PARSERS } from './openai/parse-request.ts';
 import { reportedCost } from './openai/usage.ts';
 import { type Facts, NO_FACTS, type Outcome } from './outcome.ts';
 import type { ClientStream, UpstreamHeaders } from './ports.ts';
@@ -29,15 +31,15 @@ import type { Routed, Wish } from './route/route.ts';
 import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
 import { type Relayed, relay } from './stream/relay.ts';
-import { brokenStream, streamTail } from './stream/tail.ts';
-import { type Prompt, promptOf } from './tokens/prompt.ts';
+import { brokenStream, wireBill } from './stream/tail.ts';
+import type { Prompt } from './tokens/prompt.ts';
 
 /** The stages that need something from the outside, bound to it in `stages.ts`. */
 export interface Stages {
   readonly claims: Claims;
-  route(request: ChatRequest, prompt: Prompt, call: Call): Routed;
-  reserve(request: ChatRequest, choice: Choice, call: Call, claim: Claim): Promise<Hold | Refusal>;
-  firstAnswer(request: ChatRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
+  route(request: ApiRequest, prompt: Prompt, call: Call): Routed;
+  reserve(request: ApiRequest, choice: Choice, call: Call, claim: Claim): Promise<Hold | Refusal>;
+  firstAnswer(request: ApiRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
   readonly checkpoints: Checkpoints;
   nowMs(): number;
 }
@@ -45,7 +47,10 @@ export interface Stages {
 /** One caller's request, as the HTTP layer hands it in. */
 export interface Call {
   readonly caller: Caller;
+  readonly endpoint: Endpoint;
   readonly correlationId: string;
+  /** Unique; for what core itself must name in an answer. */
+  readonly answerId: string;
   readonly body: Buffer;
   readonly receivedAtMs: number;
   /** The caller did not ask to leave the comment line out. */
@@ -67,13 +72,13 @@ interface Turn {
   readonly stages: Stages;
   readonly call: Call;
   readonly claim: Claim;
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly prompt: Prompt;
   readonly hold: Hold;
 }
 
-export async function serveChat(stages: Stages, call: Call): Promise<Outcome> {
-  const parsed = parseChatRequest(call.body);
+export async function serveRequest(stages: Stages, call: Call): Promise<Outcome> {
+  const parsed = PARSERS[call.endpoint](call.body);
   if (!parsed.ok) {
     const { code, message, param } = parsed.error;
     return refused(refuse(code, message, { param }), NO_FACTS);
@@ -100,10 +105,10 @@ async function serveOnce(
   stages: Stages,
   call: Call,
   claim: Claim,
-  request: ChatRequest,
+  request: ApiRequest,
   asked: Facts,
 ): Promise<Outcome> {
-  const prompt = promptOf(request.body);
+  const prompt = request.prompt();
   const { choice, ...routing } = stages.route(request, prompt, call);
   const routed: Facts = { ...asked, ...routing };
   if (choice.kind === 'refused') return refused(choice, routed);
@@ -172,9 +177,12 @@ async function finishWhole(
   facts: Facts,
 ): Promise<Outcome> {
   const { stages, call, prompt, hold } = turn;
-  const bill = billDelivered(answer.candidate, prompt, answer.meter, hold);
+  const { candidate } = answer;
+  const bill = billDelivered(candidate, prompt, answer.meter, hold);
+  const shown = wireBill(candidate, bill, stages.nowMs() - call.receivedAtMs);
+  const bytes = candidate.dialect.whole(answerOrder(turn), answer.bytes, shown);
   const contentType = headerOf(answer.headers, 'content-type');
-  await settle(turn, answer.candidate, bill, { bytes: answer.bytes, contentType });
+  await settle(turn, candidate, bill, { bytes, contentType });
   const reported = reportedCost(answer.meter.usage);
   const billed: Facts = {
     ...facts,
@@ -183,7 +191,7 @@ async function finishWhole(
     firstByteMs: stages.nowMs() - call.receivedAtMs,
   };
   if (call.clientGone.aborted) return { kind: 'client_gone', facts: billed };
-  return { kind: 'answered', bytes: answer.bytes, upstream: answer.headers, facts: billed };
+  return { kind: 'answered', bytes, upstream: answer.headers, facts: billed };
 }
 
 async function finishStream(
@@ -191,8 +199,9 @@ async function finishStream(
   answer: FirstAnswer & { kind: 'streaming' },
   facts: Facts,
 ): Promise<Outcome> {
-  const { stages, call, request, prompt, hold } = turn;
+  const { stages, call, prompt, hold } = turn;
   const { candidate, permit, stream } = answer;
+  const writer = candidate.dialect.newWriter(answerOrder(turn));
   const begun: Facts = { ...facts, firstByteMs: stages.nowMs() - call.receivedAtMs };
   const checkpoints = stages.checkpoints.follow(hold);
   let client: ClientStream;
@@ -202,7 +211,7 @@ async function finishStream(
     relayed = await relay({
       stream,
       client,
-      n: request.n,
+      writer,
       idleMs: candidate.provider.timeouts.idleMs,
       onDisconnect: candidate.provider.onDisconnect,
       onProgress: checkpoints.progress,
@@ -215,18 +224,10 @@ async function finishStream(
   const bill = billDelivered(candidate, prompt, relayed.meter, hold);
   await settle(turn, candidate, bill);
   const billed: Facts = { ...begun, bill, reportedCost: reportedCost(relayed.meter.usage) };
-  client.end(
-    streamTail({
-      relayed,
-      request,
-      candidate,
-      bill,
-      wantsComment: call.wantsComment,
-      correlationId: call.correlationId,
-      latencyMs: stages.nowMs() - call.receivedAtMs,
-      nowMs: stages.nowMs(),
-    }),
-  );
+  const shown = wireBill(candidate, bill, stages.nowMs() - call.receivedAtMs);
+  const { wantsComment } = call;
+  const isLeft = relayed.end.kind === 'client_gone';
+  client.end(isLeft ? Buffer.alloc(0) : writer.end({ relayed, bill: shown, wantsComment }));
   switch (relayed.end.kind) {
     case 'whole':
       return { kind: 'streamed', facts: billed };
@@ -257,7 +258,13 @@ async function settle(
   ]);
 }
 
-const claimOf = (request: ChatRequest, call: Call): ClaimOrder => ({
+const answerOrder = ({ stages, call, request }: Turn): AnswerOrder => ({
+  request,
+  id: call.answerId,
+  createdSecs: Math.floor(stages.nowMs() / 1000),
+});
+
+const claimOf = (request: ApiRequest, call: Call): ClaimOrder => ({
   owner: call.caller.kind === 'agent' ? call.caller.agentId : call.caller.kind,
   key: call.idempotencyKey,
   sdkRetry: call.sdkRetry,

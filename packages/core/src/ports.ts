@@ -93,7 +93,14 @@ export interface UpstreamBody {
 export interface Upstream {
   send(
     provider: ProviderConfig,
-    request: { body: Buffer; correlationId: string; streaming: boolean; signal: AbortSignal },
+    request: {
+      /** Behind the provider's base URL. */
+      path: string;
+      body: Buffer;
+      correlationId: string;
+      streaming: boolean;
+      signal: AbortSignal;
+    },
   ): Promise<UpstreamReply>;
   /** Ends the connections that none of these uses, each after its live answer. */
   retain(providers: readonly ProviderConfig[]): Promise<void>;
@@ -251,6 +258,8 @@ export interface RequestRow {
   agentId: string | null;
   timestampMs: number;
   requestedModel: string;
+  /** chat | responses | completions | embeddings */
+  endpoint: string;
   model: string | null;
   provider: string | null;
   tier: string | null;

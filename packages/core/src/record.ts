@@ -21,6 +21,7 @@ export function requestRow(outcome: Outcome, call: Call, nowMs: number): Request
     agentId: call.caller.kind === 'agent' ? call.caller.agentId : null,
     timestampMs: call.receivedAtMs,
     requestedModel: facts.requestedModel ?? '',
+    endpoint: call.endpoint,
     model: candidate?.offer.model ?? null,
     provider: candidate?.provider.name ?? null,
     tier: candidate?.tier ?? null,

@@ -1,7 +1,7 @@
 /** The stages of a request, bound to the parts that they act through. */
 import type { Refusal } from './errors.ts';
 import type { Call, Stages } from './lifecycle.ts';
-import type { ChatRequest } from './openai/chat-request.ts';
+import type { ApiRequest } from './openai/api-request.ts';
 import type { Billing, Parts } from './parts.ts';
 import { reserveClaimed } from './reserve/claimed.ts';
 import { freeHold, type Hold } from './reserve/hold.ts';
@@ -55,7 +55,7 @@ export function bindStages(parts: Parts): Stages {
 export function routeWith(
   parts: Parts,
   rankingOf: (streaming: boolean) => Ranking,
-  request: ChatRequest,
+  request: ApiRequest,
   prompt: Prompt,
   { caller, wish }: Pick<Call, 'caller' | 'wish'>,
 ): Routed {
@@ -96,7 +96,7 @@ export async function learning(
 async function reserveWith(
   parts: Parts,
   billing: Billing,
-  request: ChatRequest,
+  request: ApiRequest,
   choice: Choice,
   call: Call,
   key: string | null,

@@ -13,6 +13,8 @@ export interface Question {
   readonly content?: string;
   readonly model?: string;
   readonly maxTokens?: number;
+  /** Asked as a Responses request, streamed. */
+  readonly asResponses?: boolean;
 }
 
 export const QUESTION = 'Say something about the sea, please.';
@@ -45,13 +47,15 @@ export interface Answering {
 
 export function ask(stack: Stack, question: Question): Answering {
   const { id, agent, stream = false, content = QUESTION, model = 'gpt-4o', maxTokens } = question;
+  const { asResponses = false } = question;
   const body = JSON.stringify({
     model,
     stream,
     ...(maxTokens === undefined ? {} : { max_tokens: maxTokens }),
-    messages: [{ role: 'user', content }],
+    ...(asResponses ? { input: content } : { messages: [{ role: 'user', content }] }),
   });
-  const sent = request(`${stack.core.url}/v1/chat/completions`, {
+  const path = asResponses ? '/v1/responses' : '/v1/chat/completions';
+  const sent = request(stack.core.url + path, {
     method: 'POST',
     agent: false,
     headers: {
@@ -131,7 +135,8 @@ class Reading implements Answering {
     this.progress.push({ atMs: Date.now(), chars: this.text.length });
   }
 
-  #event(event: string): void {
+  #event(raw: string): void {
+    const event = raw.replace(/^event: .*\n/, '');
     if (event.startsWith(': arbstr ')) {
       this.costMsat = (JSON.parse(event.slice(9)) as { cost_msats: number }).cost_msats;
     } else if (event === 'data: [DONE]') this.complete = true;
@@ -147,11 +152,16 @@ class Reading implements Answering {
 
   #take(body: Body, part: 'delta' | 'message'): void {
     if (body.error !== undefined) this.errorCode = body.error.code;
+    if (body.type === 'response.completed') this.complete = true;
+    if (body.type === 'response.output_text.delta') this.text += body.delta ?? '';
     this.text += body.choices?.[0]?.[part]?.content ?? '';
   }
 }
 
 interface Body {
+  /** Of an event of Responses. */
+  readonly type?: string;
+  readonly delta?: string;
   readonly error?: { readonly code: string | null };
   readonly choices?: readonly {
     readonly delta?: { readonly content?: string | null };

@@ -46,11 +46,12 @@ async function listed(config: Config, feeds: Feeds): Promise<string> {
 }
 
 function describe(provider: ProviderConfig, feeds: Feeds): string {
-  const { name, kind, url, tier, apiKey, offers } = provider;
+  const { name, kind, url, endpoints, tier, apiKey, offers } = provider;
   const details = [
     `Models: ${offers.size === 0 ? 'none' : [...offers.keys()].join(', ')}`,
     ...ofFeed(provider, feeds),
     `Tier: ${tier}`,
+    `Endpoints: ${[...endpoints].join(', ')}`,
     ...prices([...offers.values()]),
     `Key: ${apiKey === null ? 'none' : apiKey.mask()}`,
   ];

@@ -8,7 +8,7 @@
  *
  * How it was calibrated, what it reaches and where its limits are: docs/complexity.md.
  */
-import type { ChatRequest } from '../openai/chat-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
 import { LEARNED } from './calibrated.ts';
 import { conversationOf } from './conversation.ts';
 import { DENSE_FEATURES, textFeatures } from './features.ts';
@@ -37,7 +37,7 @@ const INHERITED_SHARE = 0.7;
 
 /** Deterministic; never throws for a request that was parsed, nor for one of empty texts. */
 export function scoreComplexity(
-  request: ChatRequest,
+  request: ApiRequest,
   weights: ComplexityWeights = DEFAULT_WEIGHTS,
 ): number {
   const conversation = conversationOf(request.messages);

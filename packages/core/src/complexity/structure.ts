@@ -3,7 +3,7 @@
  * about the step from small talk to an ordinary question). No public prompts are labelled for these,
  * so they are set by hand; each is bounded, and the direction of each is what the tests hold.
  */
-import type { ChatRequest } from '../openai/chat-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
 import type { Conversation } from './conversation.ts';
 import type { ComplexityWeights } from './weights.ts';
 
@@ -39,7 +39,7 @@ function rise(value: number, none: number, full: number): number {
 }
 
 export function structurePoints(
-  request: ChatRequest,
+  request: ApiRequest,
   conversation: Conversation,
   weights: ComplexityWeights,
 ): number {
@@ -55,12 +55,11 @@ export function structurePoints(
   );
 }
 
-function outputPoints(request: ChatRequest): number {
-  const { maxTokens, wantsJson, body } = request;
+function outputPoints(request: ApiRequest): number {
+  const { maxTokens, wantsJson, effort } = request;
   let points = wantsJson ? JSON_ANSWER : 0;
   if (maxTokens !== null && maxTokens <= OUTPUT_SHORT_TOKENS) points += OUTPUT_SHORT;
   if (maxTokens !== null && maxTokens >= OUTPUT_LONG_TOKENS) points += OUTPUT_LONG;
-  const effort = body.reasoning_effort;
   if (typeof effort === 'string' && Object.hasOwn(EFFORT, effort)) points += EFFORT[effort]!;
   return points;
 }

@@ -4,6 +4,7 @@
  * one thing that core is for: the cheapest answers. It is read like a file, so that it has the
  * defaults of one.
  */
+import { ENDPOINTS } from '../openai/api-request.ts';
 import { loadConfig } from './load.ts';
 import type { Config } from './types.ts';
 
@@ -32,6 +33,7 @@ const mockProvider = (name: string, satsPerKtok: number): string => `
 name = "${name}"
 kind = "mock"
 models = ${JSON.stringify(MOCK_MODELS)}
+endpoints = ${JSON.stringify(ENDPOINTS)}
 input_rate = ${satsPerKtok * 1000}
 output_rate = ${satsPerKtok * 1000}
 mock = { chunk_delay_ms = ${MOCK_CHUNK_DELAY_MS} }

@@ -1,7 +1,9 @@
 /** `[[providers]]`: who sells, where, for how much, and how long it is waited for. */
 import { listingOf, NOT_READ_YET, ownRates } from '../feed/offers.ts';
+import { ENDPOINTS, type Endpoint } from '../openai/api-request.ts';
 import { parseBaseUrl } from './address.ts';
 import type { Env } from './expand-env.ts';
+import { nearest } from './nearest.ts';
 import { MOCK_DEFAULTS, readMock } from './read-mock.ts';
 import { readTerms } from './read-offers.ts';
 import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
@@ -27,7 +29,6 @@ const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9 ._:-]{0,62}[A-Za-z0-9._:-])?$/;
 /** Of a feed; Routstr nodes make theirs anew as often. */
 const REFRESH_SECS = 120;
 const REFRESH_SECS_MAX = 86_400;
-const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'];
 
 /** A name and the table that it came from, for problems that concern two providers. */
 export interface ReadProvider {
@@ -47,7 +48,6 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
   const url = readUrl(table, kind);
   const key = readKey(table, name, reading);
   const models = table.texts('models') ?? [];
-  readEndpoints(table);
   const discovery = readDiscovery(table, kind);
   const terms = readTerms(table, models, discovery !== null);
   if (discovery !== null) warnOfTerms(table, kind, models, terms);
@@ -63,6 +63,7 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     kind,
     ...key,
     models,
+    endpoints: readEndpoints(table),
     discovery,
     terms,
     weight: table.number('weight', { min: 0, max: 1_000_000 }) ?? 1,
@@ -116,7 +117,7 @@ function readUrl(table: TableReader, kind: ProviderKind): string {
     table.problem('url', `url ${base.wrong}`);
     return '';
   }
-  if (/\/(chat\/completions|models)$/.test(base.url)) {
+  if (/\/(chat\/completions|completions|responses|embeddings|models)$/.test(base.url)) {
     table.problem('url', 'url is the base; end it before "/chat/completions" or "/models"');
   }
   return base.url;
@@ -148,13 +149,20 @@ function readKey(
   return { apiKey: new Secret(byConvention), keySource: 'convention' };
 }
 
-function readEndpoints(table: TableReader): void {
-  const endpoints = table.texts('endpoints') ?? ['chat'];
-  for (const endpoint of endpoints) {
-    if (endpoint === 'chat') continue;
-    const fix = ENDPOINTS.includes(endpoint) ? 'is not yet supported' : 'is not an endpoint';
-    table.problem('endpoints', `endpoint "${endpoint}" ${fix}; write endpoints = ["chat"]`);
+/** Chat alone unless the file says otherwise: an endpoint that is not there would cost an attempt. */
+function readEndpoints(table: TableReader): ReadonlySet<Endpoint> {
+  const texts = table.texts('endpoints') ?? ['chat'];
+  const isEndpoint = (text: string): text is Endpoint =>
+    (ENDPOINTS as readonly string[]).includes(text);
+  for (const text of texts.filter((text) => !isEndpoint(text))) {
+    const guess = nearest(text, ENDPOINTS);
+    const fix = guess === null ? `known: ${ENDPOINTS.join(', ')}` : `did you mean "${guess}"?`;
+    table.problem('endpoints', `"${text}" is not an endpoint; ${fix}`);
   }
+  if (texts.length === 0) {
+    table.problem('endpoints', 'endpoints is empty; write endpoints = ["chat"], or remove it');
+  }
+  return new Set(texts.filter(isEndpoint));
 }
 
 function readDiscovery(table: TableReader, kind: ProviderKind): Discovery | null {

@@ -5,6 +5,7 @@
  */
 import type { Msat } from '@arbstr/shared';
 import type { ComplexityWeights } from '../complexity/score.ts';
+import type { Endpoint } from '../openai/api-request.ts';
 import type { Rates } from '../pricing/rate.ts';
 import type { Secret } from './secret.ts';
 
@@ -178,7 +179,7 @@ export type KeySource = 'literal' | 'env' | 'convention' | 'none';
 export interface ProviderConfig {
   /** Unique; safe as a header value. */
   readonly name: string;
-  /** http(s) base that ends before `/chat/completions`, no trailing slash; "" for a mock, whose port is only known when it runs. */
+  /** http(s) base that ends before `/chat/completions` and its like, no trailing slash; "" for a mock, whose port is only known when it runs. */
   readonly url: string;
   readonly kind: ProviderKind;
   readonly apiKey: Secret | null;
@@ -188,6 +189,8 @@ export interface ProviderConfig {
   /** Set where models and prices come from its feed. */
   readonly discovery: Discovery | null;
   readonly terms: OwnTerms;
+  /** What it serves each of its models at; never empty. */
+  readonly endpoints: ReadonlySet<Endpoint>;
   readonly tier: Tier;
   /** Share of the requests under strategy "weighted", beside the others' weights. */
   readonly weight: number;

@@ -2,11 +2,12 @@ import { formatSats, HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { type Refusal, refuse } from '../errors.ts';
-import { type ChatRequest, parseChatRequest } from '../openai/chat-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { parseChatRequest } from '../openai/chat-request.ts';
 import { type Facts, NO_FACTS } from '../outcome.ts';
 import type { Choice } from '../route/choose.ts';
 import type { Routed, Wish } from '../route/route.ts';
-import { type Prompt, promptOf } from '../tokens/prompt.ts';
+import type { Prompt } from '../tokens/prompt.ts';
 import { factHeaders } from './answer-headers.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
@@ -14,7 +15,7 @@ import { wireRates } from './models.ts';
 
 export interface CostRouteDeps extends AuthDeps {
   /** The stage of a real request, without taking anybody's turn. */
-  readonly dryRoute: (request: ChatRequest, prompt: Prompt, asked: DryAsk) => Routed;
+  readonly dryRoute: (request: ApiRequest, prompt: Prompt, asked: DryAsk) => Routed;
   readonly nowMs: () => number;
 }
 
@@ -57,7 +58,7 @@ function costOfRequest(deps: CostRouteDeps, http: FastifyRequest): Costed {
   }
   const { request } = parsed;
   const wish = wishOf(http);
-  const routed = deps.dryRoute(request, promptOf(request.body), { caller: http.caller!, wish });
+  const routed = deps.dryRoute(request, request.prompt(), { caller: http.caller!, wish });
   const { choice, policy, score, floor } = routed;
   const facts: Facts = { ...NO_FACTS, policy, score, floor };
   if (choice.kind === 'refused') return { answer: choice, facts };

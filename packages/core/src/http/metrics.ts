@@ -8,8 +8,8 @@ import type { Outcome } from '../outcome.ts';
 import type { JournalStore, RequestLog, RequestRow } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
-import type { Activity } from './chat-completions.ts';
 import { writeRefusal } from './hardening.ts';
+import type { Activity } from './inference.ts';
 import { type OperatorAuth, refuseStranger } from './providers.ts';
 
 export interface Metrics {
@@ -46,6 +46,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     'ending',
     'code',
     'stream',
+    'endpoint',
   ]);
   const attempts = counter('arbstr_attempts_failed_total', 'Failed attempts, and why', [
     'provider',
@@ -71,7 +72,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     registry,
     observe(row, { facts }) {
       const stream = String(row.streaming);
-      requests.inc({ ending: row.ending, code: codeOf(row.errorCode), stream });
+      const { ending, endpoint } = row;
+      requests.inc({ ending, code: codeOf(row.errorCode), stream, endpoint });
       for (const { provider, failure } of facts.failed) {
         attempts.inc({ provider, failure: failure.kind });
       }

@@ -89,6 +89,7 @@ function concreteObjects(
         providers: list.map(({ provider, offer }) => ({
           name: provider.name,
           tier: provider.tier,
+          endpoints: [...provider.endpoints],
           context_window: offer.contextWindow,
           rates: wireRates(offer.rates),
         })),

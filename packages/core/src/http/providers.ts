@@ -92,6 +92,7 @@ function wireProvider(provider: ProviderConfig, { breakers, feeds, nowMs }: Prov
     kind,
     url: kind === 'mock' ? null : url,
     tier,
+    endpoints: [...provider.endpoints],
     weight: provider.weight,
     has_api_key: apiKey !== null,
     api_key: apiKey?.mask() ?? null,

@@ -98,6 +98,7 @@ function wireRequest(row: StoredRequest) {
     timestamp: new Date(row.timestampMs).toISOString(),
     model: row.requestedModel,
     served_model: row.model,
+    endpoint: row.endpoint,
     provider: row.provider,
     tier: row.tier,
     floor: row.floor,

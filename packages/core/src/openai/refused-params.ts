@@ -9,7 +9,7 @@
  * OpenAI documents as the meaning of leaving it out) and "default" (its standard rate); clients
  * send both unasked.
  */
-import type { ChatRequest, ChatRequestError } from './chat-request.ts';
+import type { ApiRequest, RequestError } from './api-request.ts';
 
 interface RefusedParam {
   /** The word for `allow_params`. */
@@ -17,7 +17,7 @@ interface RefusedParam {
   /** Absent = every kind of provider. */
   readonly kinds?: ReadonlySet<string>;
   /** Where the request asks for it: the path to show, null = it does not. */
-  readonly find: (request: ChatRequest, allowParams: readonly string[]) => string | null;
+  readonly find: (request: ApiRequest, allowParams: readonly string[]) => string | null;
 }
 
 /** They sell other sellers' models, so their own routing parameters choose model and price. */
@@ -31,6 +31,9 @@ const REFUSED: readonly RefusedParam[] = [
   // `{}` asks for a search with default options.
   member('web_search_options', () => false),
   member('background', (value) => value === false),
+  { name: 'best_of', find: findBestOf },
+  { name: 'hosted_tools', find: findHostedTool },
+  { name: 'prompt', find: findTemplate },
   { name: 'audio', find: findAudio },
   { name: 'modalities', find: findModalities },
   { name: 'plugins', kinds: RESELLERS, find: findPlugins },
@@ -39,31 +42,38 @@ const REFUSED: readonly RefusedParam[] = [
   member('route', () => false, RESELLERS),
 ];
 
+export interface Refused {
+  /** The path to show the caller. */
+  readonly param: string;
+  /** The word for `allow_params`. */
+  readonly name: string;
+}
+
 /**
- * The first parameter of `request` that a provider of `kind` must not see, as the path to show the
- * caller; null = none. `allowParams` are names of the table; "audio" also allows the audio modality.
+ * The first parameter of `request` that a provider of `kind` must not see; null = none. `allowParams`
+ * are names of the table; "audio" also allows the audio modality.
  */
 export function refusedParam(
-  request: ChatRequest,
+  request: ApiRequest,
   kind: string,
   allowParams: readonly string[],
-): string | null {
+): Refused | null {
   for (const { name, kinds, find } of REFUSED) {
     if (kinds !== undefined && !kinds.has(kind)) continue;
     if (allowParams.includes(name)) continue;
-    const path = find(request, allowParams);
-    if (path !== null) return path;
+    const param = find(request, allowParams);
+    if (param !== null) return { param, name };
   }
   return null;
 }
 
-export function unsupportedParameter(param: string): ChatRequestError {
+export function unsupportedParameter({ param, name }: Refused): RequestError {
   return {
     code: 'unsupported_parameter',
     param,
     message:
-      `'${param}' changes the price or the model outside of what was reserved for this request. ` +
-      "Leave it out, or have the operator add it to the provider's allow_params.",
+      `'${param}' can change the price or the model outside of what was reserved for this request. ` +
+      `Leave it out, or have the operator add "${name}" to the provider's allow_params.`,
   };
 }
 
@@ -72,7 +82,7 @@ function member(
   isHarmless: (value: unknown) => boolean,
   kinds?: ReadonlySet<string>,
 ): RefusedParam {
-  const find = ({ body }: ChatRequest): string | null => {
+  const find = ({ body }: ApiRequest): string | null => {
     const value = body[name];
     return value === undefined || value === null || isHarmless(value) ? null : name;
   };
@@ -80,7 +90,7 @@ function member(
 }
 
 /** Output (`audio`) and input (`input_audio` parts): both are priced as audio tokens. */
-function findAudio({ body, messages }: ChatRequest): string | null {
+function findAudio({ body, messages }: ApiRequest): string | null {
   if (body.audio !== undefined && body.audio !== null) return 'audio';
   for (let i = 0; i < messages.length; i++) {
     const { content } = messages[i]!;
@@ -90,8 +100,31 @@ function findAudio({ body, messages }: ChatRequest): string | null {
   return null;
 }
 
+/** The provider produces all of them, bills all of them, and shows only `n`. */
+function findBestOf({ body }: ApiRequest): string | null {
+  const { best_of: made, n } = body;
+  return typeof made === 'number' && made > ((n as number | null | undefined) ?? 1)
+    ? 'best_of'
+    : null;
+}
+
+/** Tools that the caller runs itself cost nothing but their tokens; any other runs at the seller. */
+const OWN_TOOLS: ReadonlySet<unknown> = new Set(['function', 'custom']);
+
+function findHostedTool({ endpoint, body }: ApiRequest): string | null {
+  if (endpoint !== 'responses' || !Array.isArray(body.tools)) return null;
+  const at = body.tools.findIndex((tool) => !OWN_TOOLS.has(typeOf(tool)));
+  return at === -1 ? null : `tools[${at}].type`;
+}
+
+/** A template at the seller may name another model, and tools of its own. */
+function findTemplate({ endpoint, body }: ApiRequest): string | null {
+  const isTemplate = endpoint === 'responses' && typeof body.prompt === 'object';
+  return isTemplate && body.prompt !== null ? 'prompt' : null;
+}
+
 /** Anything but text is priced by other units than text tokens. */
-function findModalities({ body }: ChatRequest, allowParams: readonly string[]): string | null {
+function findModalities({ body }: ApiRequest, allowParams: readonly string[]): string | null {
   const { modalities } = body;
   if (modalities === undefined || modalities === null) return null;
   if (!Array.isArray(modalities)) return 'modalities';
@@ -101,7 +134,7 @@ function findModalities({ body }: ChatRequest, allowParams: readonly string[]): 
 }
 
 /** OpenRouter also takes its plugins as tools (`openrouter:web_search`), at the same fees. */
-function findPlugins({ body }: ChatRequest): string | null {
+function findPlugins({ body }: ApiRequest): string | null {
   const { plugins, tools } = body;
   if (plugins !== undefined && plugins !== null && !isEmpty(plugins)) return 'plugins';
   if (!Array.isArray(tools)) return null;

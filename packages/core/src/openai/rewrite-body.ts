@@ -2,11 +2,12 @@
  * The body that goes upstream: the caller's bytes with the few values spliced in that core sets.
  * Everything that is not edited stays byte for byte what the caller sent (see `json-spans.ts`).
  */
-import type { ChatRequest } from './chat-request.ts';
+import type { ApiRequest } from './api-request.ts';
 import { type MemberSpan, memberOf, type ObjectSpans, scanObject } from './json-spans.ts';
 
-/** The two names of the output bound. */
-export type BoundKey = 'max_tokens' | 'max_completion_tokens';
+/** Chat's two names of the output bound. */
+export type ChatBoundKey = 'max_tokens' | 'max_completion_tokens';
+export type BoundKey = ChatBoundKey | 'max_output_tokens';
 
 export interface BodyChanges {
   /**
@@ -18,7 +19,7 @@ export interface BodyChanges {
     readonly value: number;
   };
   /** The caller's bound goes under this name instead, for a provider that does not know the other one. */
-  readonly respellBound?: { readonly from: BoundKey; readonly to: BoundKey };
+  readonly respellBound?: { readonly from: ChatBoundKey; readonly to: ChatBoundKey };
   /**
    * true: a streaming request asks for usage, whatever the caller said; other members of its
    * stream_options stay, and a request that does not stream is left alone.
@@ -37,7 +38,7 @@ interface Edit {
 }
 
 /** Throws RangeError for an output bound that is no safe positive integer. Returns `raw` itself where nothing changes. */
-export function upstreamBody(request: ChatRequest, changes: BodyChanges): Buffer {
+export function upstreamBody(request: ApiRequest, changes: BodyChanges): Buffer {
   const { raw, spans } = request;
   const edits: Edit[] = [];
   if (changes.model !== undefined && changes.model !== request.model) {
@@ -58,7 +59,7 @@ export function upstreamBody(request: ChatRequest, changes: BodyChanges): Buffer
   return splice(raw, edits);
 }
 
-function askForUsage({ raw, spans }: ChatRequest): Edit[] {
+function askForUsage({ raw, spans }: ApiRequest): Edit[] {
   const options = memberOf(spans, 'stream_options');
   if (options === undefined || raw[options.valueStart] !== 0x7b) {
     return [setMember(spans, 'stream_options', '{"include_usage":true}')];

@@ -4,13 +4,15 @@
  * (everything else). Until then nothing has gone to the caller, so every failure here may move on to
  * the next candidate.
  */
+
+import type { ApiRequest } from '../openai/api-request.ts';
 import {
   namesStreamOptions,
   readUpstreamError,
   refusesBoundKey,
   type UpstreamError,
 } from '../openai/error-body.ts';
-import type { BoundKey } from '../openai/rewrite-body.ts';
+import type { ChatBoundKey } from '../openai/rewrite-body.ts';
 import type { Upstream, UpstreamHeaders, UpstreamReply } from '../ports.ts';
 import { holdBack } from '../stream/hold-back.ts';
 import type { LiveStream } from '../stream/live-stream.ts';
@@ -42,7 +44,7 @@ export interface AttemptDeps {
 }
 
 /** What is sent differently to a provider whose 400 has named it. */
-export interface Dialect {
+export interface Spelling {
   /** Without `stream_options`. */
   readonly plain: boolean;
   /** The output bound under the other one of its two names. */
@@ -51,11 +53,10 @@ export interface Dialect {
 
 export interface AttemptOrder {
   readonly candidate: Candidate;
-  readonly body: (dialect: Dialect) => Buffer;
+  readonly request: ApiRequest;
+  readonly body: (spelling: Spelling) => Buffer;
   /** The name under which the output bound is sent; null = none is, or both are. */
-  readonly boundKey: BoundKey | null;
-  readonly streaming: boolean;
-  readonly n: number;
+  readonly boundKey: ChatBoundKey | null;
   /** Null = a stream is passed on as soon as it has begun. */
   readonly holdBack: { readonly bytesMax: number; readonly untilMs: number } | null;
   readonly correlationId: string;
@@ -70,7 +71,7 @@ const ERROR_BODY_MS = 2_000;
 
 export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<AttemptResult> {
   const { totalMs } = order.candidate.provider.timeouts;
-  const abort = createAbort({ ...order, totalMs });
+  const abort = createAbort({ ...order, streaming: order.request.stream, totalMs });
   let handedOver = false;
   try {
     armFirst(abort, order);
@@ -90,7 +91,7 @@ export async function attempt(deps: AttemptDeps, order: AttemptOrder): Promise<A
 function armFirst(abort: AttemptAbort, order: AttemptOrder): void {
   if (!order.anotherIsLeft) return;
   const { firstTokenMs, answerMs } = order.candidate.provider.timeouts;
-  abort.within(order.streaming ? firstTokenMs : answerMs);
+  abort.within(order.request.stream ? firstTokenMs : answerMs);
 }
 
 interface Sent {
@@ -98,39 +99,42 @@ interface Sent {
   readonly refused: ProviderRefusal | null;
 }
 
-/** Sends; and once more, in another dialect, for each thing that the provider says it does not know. */
+/** Sends; and once more, spelled otherwise, for each thing that the provider says it does not know. */
 async function sendUnderstood(
   deps: AttemptDeps,
   order: AttemptOrder,
   abort: AttemptAbort,
 ): Promise<Sent> {
-  let dialect: Dialect = { plain: false, otherBound: false };
+  let spelling: Spelling = { plain: false, otherBound: false };
   for (;;) {
     const reply = await deps.upstream.send(order.candidate.provider, {
-      body: order.body(dialect),
+      body: order.body(spelling),
+      path: order.candidate.dialect.path,
       correlationId: order.correlationId,
-      streaming: order.streaming,
+      streaming: order.request.stream,
       signal: abort.signal,
     });
     const refused = await refusalOf(reply, abort);
-    const other = refused === null ? null : otherDialect(refused, dialect, order);
+    const other = refused === null ? null : otherSpelling(refused, spelling, order);
     if (other === null) return { reply, refused };
-    dialect = other;
+    spelling = other;
     abort.within(0);
     armFirst(abort, order);
   }
 }
 
 /** OpenAI's servers say 400 to a parameter that they do not know, Mistral's 422. Each thing is changed once. */
-function otherDialect(
+function otherSpelling(
   { status, error }: ProviderRefusal,
-  dialect: Dialect,
-  { streaming, boundKey }: AttemptOrder,
-): Dialect | null {
+  spelling: Spelling,
+  { request, boundKey }: AttemptOrder,
+): Spelling | null {
   if (status !== 400 && status !== 422) return null;
-  if (streaming && !dialect.plain && namesStreamOptions(error)) return { ...dialect, plain: true };
-  const isBound = boundKey !== null && !dialect.otherBound && refusesBoundKey(error, boundKey);
-  return isBound ? { ...dialect, otherBound: true } : null;
+  if (request.stream && !spelling.plain && namesStreamOptions(error)) {
+    return { ...spelling, plain: true };
+  }
+  const isBound = boundKey !== null && !spelling.otherBound && refusesBoundKey(error, boundKey);
+  return isBound ? { ...spelling, otherBound: true } : null;
 }
 
 /** Reads the body of an answer that is an error; null where it is none. */
@@ -166,21 +170,22 @@ async function readAnswer(
   abort: AttemptAbort,
 ): Promise<AttemptResult> {
   const { headers } = reply;
-  if (!order.streaming) {
-    const read = await readCompletion(reply, abort);
+  const { candidate, request } = order;
+  const reading = { dialect: candidate.dialect, request, abort };
+  if (!request.stream) {
+    const read = await readCompletion(reply, reading);
     if (read.kind === 'interrupted') return endedEarly(reply, abort);
     if (read.kind === 'failed') return failed(read.why, read.message);
     return { kind: 'whole', headers, bytes: read.bytes, meter: read.meter };
   }
-  const begun = await beginStream(reply, abort);
+  const begun = await beginStream(reply, reading);
   if (begun.kind === 'interrupted') return endedEarly(reply, abort);
   if (begun.kind === 'failed') return failed(begun.why, begun.message);
   if (order.holdBack === null) return begun;
   const held = await holdBack({
     ...order.holdBack,
     stream: begun.stream,
-    n: order.n,
-    idleMs: order.candidate.provider.timeouts.idleMs,
+    idleMs: candidate.provider.timeouts.idleMs,
     nowMs: deps.nowMs,
   });
   switch (held.kind) {

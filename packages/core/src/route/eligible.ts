@@ -1,9 +1,11 @@
 /** Whether an offer can and may serve a request, and what it would cost. Pure. */
 import type { Msat } from '@arbstr/shared';
 import type { Offer, PolicyRule, ProviderConfig, Tier } from '../config/types.ts';
-import type { ChatRequest } from '../openai/chat-request.ts';
-import { isOpenAiReasoningModel } from '../openai/model-family.ts';
-import { refusedParam } from '../openai/refused-params.ts';
+import type { Dialect } from '../dialect/dialect.ts';
+import { dialectFor, type NoDialect } from '../dialect/dialect-for.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { type Refused, refusedParam } from '../openai/refused-params.ts';
+import type { BoundKey } from '../openai/rewrite-body.ts';
 import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
 import { ceilingOf } from '../pricing/ceiling.ts';
 import { expectedCost } from '../pricing/expected.ts';
@@ -13,6 +15,8 @@ import type { Seller } from './sellers.ts';
 export interface Candidate {
   readonly provider: ProviderConfig;
   readonly offer: Offer;
+  /** How it is spoken with. */
+  readonly dialect: Dialect;
   /** The provider's, or where a virtual model was asked for the one that it lists the model under. */
   readonly tier: Tier;
   readonly expectedMsat: Msat;
@@ -21,15 +25,16 @@ export interface Candidate {
   /** Output tokens per choice that bound the bill; null in free mode where the caller gave none. */
   readonly outputBound: number | null;
   /** Where core sends the bound itself, in the spelling that the model takes. */
-  readonly sendBoundAs: 'max_tokens' | 'max_completion_tokens' | null;
+  readonly sendBoundAs: BoundKey | null;
   readonly inputTokensMax: number;
 }
 
 /** Why not. `rule`: the key of the policy that says so. */
 export type Exclusion =
+  | NoDialect
   | { reason: 'model_not_allowed' }
   | { reason: 'policy'; rule: PolicyKey }
-  | { reason: 'unsupported_parameter'; param: string }
+  | ({ reason: 'unsupported_parameter' } & Refused)
   | { reason: 'no_capability'; capability: string }
   | { reason: 'context_too_small'; contextWindow: number }
   | { reason: 'below_floor' }
@@ -53,7 +58,7 @@ export interface Availability {
 }
 
 export interface EligibleInput {
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly prompt: PromptEstimate;
   /** Output tokens per choice that a model is expected to produce. */
   readonly outputExpectation: (model: string) => number;
@@ -72,9 +77,14 @@ export function judge(input: EligibleInput, listed: Seller, tier: Tier): Candida
   const { availability, rule } = input;
   const seller = atPromptSize(listed, inputTokensAt(input, listed.offer));
   const { provider, offer } = seller;
-  const exclusion = forbidden(input, seller) ?? unfit(input, seller);
+  const dialect = dialectFor(input.request, provider.endpoints);
+  if ('reason' in dialect && dialect.reason === 'no_endpoint') return dialect;
+  const exclusion = forbidden(input, seller);
   if (exclusion !== null) return exclusion;
-  const candidate = candidateOf(input, seller, tier);
+  if ('reason' in dialect) return dialect;
+  const misfit = unfit(input, seller);
+  if (misfit !== null) return misfit;
+  const candidate = candidateOf(input, seller, dialect, tier);
   const cap = rule?.maxRequestMsat ?? null;
   if (cap !== null && candidate.expectedMsat > cap) {
     return { reason: 'policy', rule: 'max_sats_per_request' };
@@ -130,36 +140,37 @@ function forbidden(input: EligibleInput, { provider, offer }: Seller): Exclusion
 function unfit(input: EligibleInput, { provider, offer }: Seller): Exclusion | null {
   const { request } = input;
   if (input.billing !== null) {
-    const param = refusedAt(request, provider);
-    if (param !== null) return { reason: 'unsupported_parameter', param };
+    const refused = refusedAt(request, provider);
+    if (refused !== null) return { reason: 'unsupported_parameter', ...refused };
   }
   const capability = missingCapability(request, offer);
   if (capability !== null) return { reason: 'no_capability', capability };
-  if (offer.contextWindow !== null && inputTokensAt(input, offer) > offer.contextWindow) {
-    return { reason: 'context_too_small', contextWindow: offer.contextWindow };
+  const { contextWindow } = offer;
+  if (contextWindow !== null && inputTokensAt(input, offer) > contextWindow * request.prompts) {
+    return { reason: 'context_too_small', contextWindow };
   }
   return null;
 }
 
 /** By kind and what is allowed. It looks through all messages: for each seller anew that takes longest. */
-const refusedParams = new WeakMap<ChatRequest, Map<string, string | null>>();
+const refusedParams = new WeakMap<ApiRequest, Map<string, Refused | null>>();
 
-function refusedAt(request: ChatRequest, { kind, allowParams }: ProviderConfig): string | null {
+function refusedAt(request: ApiRequest, { kind, allowParams }: ProviderConfig): Refused | null {
   let known = refusedParams.get(request);
   if (known === undefined) {
     known = new Map();
     refusedParams.set(request, known);
   }
   const key = `${kind} ${allowParams.join(' ')}`;
-  let param = known.get(key);
-  if (param === undefined) {
-    param = refusedParam(request, kind, allowParams);
-    known.set(key, param);
+  let refused = known.get(key);
+  if (refused === undefined) {
+    refused = refusedParam(request, kind, allowParams);
+    known.set(key, refused);
   }
-  return param;
+  return refused;
 }
 
-function missingCapability(request: ChatRequest, offer: Offer): string | null {
+function missingCapability(request: ApiRequest, offer: Offer): string | null {
   if (offer.supports === null) return null;
   if (request.hasTools && !offer.supports.has('tools')) return 'tools';
   if (request.hasImages && !offer.supports.has('images')) return 'images';
@@ -170,7 +181,12 @@ function missingCapability(request: ChatRequest, offer: Offer): string | null {
 export const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
   prompt.textTokens + prompt.images * offer.imageTokens;
 
-function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Tier): Candidate {
+function candidateOf(
+  input: EligibleInput,
+  { provider, offer }: Seller,
+  dialect: Dialect,
+  tier: Tier,
+): Candidate {
   const { request, billing } = input;
   const estimatedInput = inputTokensAt(input, offer);
   const own = ownBound(input, offer, estimatedInput);
@@ -189,6 +205,7 @@ function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Ti
   return {
     provider,
     offer,
+    dialect,
     tier,
     expectedMsat: expectedCost(offer.rates, {
       inputTokens: estimatedInput,
@@ -196,11 +213,12 @@ function candidateOf(input: EligibleInput, { provider, offer }: Seller, tier: Ti
     }),
     expectedOutput,
     outputBound,
-    sendBoundAs: billing !== null && request.maxTokens === null ? boundKey(offer.model) : null,
+    sendBoundAs:
+      billing !== null && request.maxTokens === null ? dialect.boundKey(offer.model) : null,
     // Whatever input the bill would believe (pricing/bill.ts) must be covered by the hold.
     inputTokensMax: Math.min(
       Math.ceil(tolerance * estimatedInput) + TOLERANCE_MARGIN_TOKENS,
-      offer.contextWindow ?? Number.MAX_SAFE_INTEGER,
+      (offer.contextWindow ?? Number.MAX_SAFE_INTEGER) * request.prompts,
     ),
   };
 }
@@ -211,15 +229,10 @@ function ownBound(input: EligibleInput, offer: Offer, estimatedInput: number): n
   const room =
     offer.contextWindow === null
       ? Number.MAX_SAFE_INTEGER
-      : Math.max(1, offer.contextWindow - estimatedInput);
+      : Math.max(1, offer.contextWindow - Math.ceil(estimatedInput / input.request.prompts));
   return Math.min(
     offer.maxOutputTokens ?? Number.MAX_SAFE_INTEGER,
     room,
     input.billing.defaultReserveTokens,
   );
-}
-
-/** Everybody but OpenAI's reasoning models knows the older name. */
-function boundKey(model: string): 'max_tokens' | 'max_completion_tokens' {
-  return isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens';
 }

@@ -6,7 +6,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Msat, msat } from '@arbstr/shared';
 import { type Refusal, refuse, refuseAsProvider } from '../errors.ts';
-import type { ChatRequest } from '../openai/chat-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
 import type { UpstreamHeaders } from '../ports.ts';
 import { costOf } from '../pricing/cost.ts';
 import type { Hold } from '../reserve/hold.ts';
@@ -72,7 +72,7 @@ export interface AttemptLimits extends RetryLimits {
 }
 
 export interface FirstAnswerOrder {
-  readonly request: ChatRequest;
+  readonly request: ApiRequest;
   readonly choice: Choice;
   readonly hold: Hold;
   /** Null in free mode, where the losses are the caller's own. */

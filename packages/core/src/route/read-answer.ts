@@ -1,10 +1,11 @@
 /** Reads a 200 until it is known to be an answer: whole, or a stream with its first content. */
+import type { Dialect } from '../dialect/dialect.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
 import type { UpstreamBody, UpstreamHeaders, UpstreamReply } from '../ports.ts';
-import { streamOfWhole } from '../stream/from-whole.ts';
 import { ENDED } from '../stream/hold-back.ts';
 import { judgeEvent, parseJson } from '../stream/judge-event.ts';
 import type { Abort, LiveStream } from '../stream/live-stream.ts';
-import { createMeter, type Meter } from '../stream/meter.ts';
+import type { Meter } from '../stream/meter.ts';
 import {
   createSseSplitter,
   type SseEvent,
@@ -14,6 +15,13 @@ import {
 import type { FailureKind } from './failure.ts';
 
 type Answer = UpstreamReply & { kind: 'answer' };
+
+/** What an answer is read as. */
+export interface Reading {
+  readonly dialect: Dialect;
+  readonly request: ApiRequest;
+  readonly abort: Abort;
+}
 
 type NoAnswer =
   | { kind: 'failed'; why: FailureKind; message: string }
@@ -39,7 +47,10 @@ export interface Completion {
   readonly meter: Meter;
 }
 
-export async function readCompletion(reply: Answer, abort: Abort): Promise<Completion | NoAnswer> {
+export async function readCompletion(
+  reply: Answer,
+  { dialect, request, abort }: Reading,
+): Promise<Completion | NoAnswer> {
   const body = await readAll(reply.body, ANSWER_BYTES_MAX);
   if (body.kind !== 'end') reply.body.cancel();
   if (abort.reason !== null) return { kind: 'interrupted' };
@@ -47,14 +58,14 @@ export async function readCompletion(reply: Answer, abort: Abort): Promise<Compl
     return failed('not_a_completion', `the answer is larger than ${ANSWER_BYTES_MAX} bytes`);
   }
   if (body.kind === 'failed') return failed('broken', body.message);
-  const meter = createMeter();
+  const meter = dialect.newMeter(request);
   const json = parseJson(body.bytes);
   const kind = meter.observeAnswer(json);
   if (kind === 'completion') return { kind, bytes: body.bytes, json, meter };
   if (kind === 'error') {
     return failed('error_in_answer', meter.error?.message ?? 'error in a 200 answer');
   }
-  const message = 'the provider answered 200 with something that is no completion';
+  const message = 'the provider answered 200 with something that is no answer';
   return failed('not_a_completion', message);
 }
 
@@ -93,12 +104,14 @@ export interface Begun {
 }
 
 /** Reads until the first content (or the end), so that an error in the first frames is not committed. */
-export async function beginStream(reply: Answer, abort: Abort): Promise<Begun | NoAnswer> {
+export async function beginStream(reply: Answer, reading: Reading): Promise<Begun | NoAnswer> {
+  const { dialect, request, abort } = reading;
   const { body, headers } = reply;
   const contentType = headerOf(headers, 'content-type') ?? '';
-  if (!/^text\/event-stream\b/i.test(contentType)) return beginWithWhole(reply, abort);
+  if (!/^text\/event-stream\b/i.test(contentType)) return beginWithWhole(reply, reading);
   const splitter = createSseSplitter({ eventBytesMax: EVENT_BYTES_MAX });
-  const probe = createMeter();
+  const newMeter = () => dialect.newMeter(request);
+  const probe = newMeter();
   const first: SseEvent[] = [];
   for (;;) {
     const chunk = await body.next();
@@ -117,7 +130,7 @@ export async function beginStream(reply: Answer, abort: Abort): Promise<Begun | 
     }
   }
   abort.within(0);
-  return { kind: 'streaming', headers, stream: { first, splitter, body, abort } };
+  return { kind: 'streaming', headers, stream: { first, splitter, body, abort, newMeter } };
 }
 
 /** Looks at events without counting them: whoever passes them on meters each one. */
@@ -145,7 +158,7 @@ function judgeFirst(
     if (verdict.kind === 'done' && !probe.hasChunks) {
       return failed('not_a_completion', 'the provider sent an empty stream');
     }
-    begun = verdict.kind === 'done' || verdict.kind === 'content' || probe.finishReasons.size > 0;
+    begun = verdict.kind === 'done' || verdict.kind === 'content' || probe.anyFinished;
   }
   if (begun) return 'begun';
   const held = first.reduce((sum, { raw }) => sum + raw.length, 0);
@@ -156,26 +169,19 @@ function judgeFirst(
 }
 
 /** A stream was asked for and something else came: an error in a 200, a page, or a whole completion. */
-async function beginWithWhole(reply: Answer, abort: Abort): Promise<Begun | NoAnswer> {
-  const read = await readCompletion(reply, abort);
+async function beginWithWhole(reply: Answer, reading: Reading): Promise<Begun | NoAnswer> {
+  const { dialect, request, abort } = reading;
+  const read = await readCompletion(reply, reading);
   if (read.kind !== 'completion') return read;
-  const bytes = asStream(read.json);
-  if (bytes === null) return failed('not_a_completion', 'the answer is nested too deeply');
+  const bytes = dialect.streamOfWhole(read.json);
+  if (bytes === null)
+    return failed('not_a_completion', 'the answer is no stream, nor can it be one');
   abort.within(0);
   const splitter = createSseSplitter({ eventBytesMax: bytes.length });
   const headers = { ...reply.headers, 'content-type': 'text/event-stream; charset=utf-8' };
-  const stream = { first: splitter.push(bytes), splitter, body: ENDED, abort };
+  const newMeter = () => dialect.newMeter(request);
+  const stream = { first: splitter.push(bytes), splitter, body: ENDED, abort, newMeter };
   return { kind: 'streaming', headers, stream };
-}
-
-/** JSON.stringify recurses, so what JSON.parse took may be too deep for it. */
-function asStream(json: unknown): Buffer | null {
-  try {
-    return streamOfWhole(json);
-  } catch (error) {
-    if (error instanceof RangeError) return null;
-    throw error;
-  }
 }
 
 export function headerOf(headers: UpstreamHeaders, name: string): string | null {

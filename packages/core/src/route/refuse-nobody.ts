@@ -4,6 +4,7 @@
  * the request itself at fault.
  */
 import { type Refusal, refuse } from '../errors.ts';
+import { unsupportedParameter } from '../openai/refused-params.ts';
 import type { ChooseInput, Excluded, Exclusion } from './choose.ts';
 
 export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]): Refusal {
@@ -17,10 +18,12 @@ export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]):
       { param: 'model' },
     );
   }
-  const allowed = excluded.filter(
+  const serving = excluded.filter(({ exclusion }) => exclusion.reason !== 'no_endpoint');
+  if (serving.length === 0) return refuseEndpoint(input);
+  const allowed = serving.filter(
     ({ exclusion }) => exclusion.reason !== 'model_not_allowed' && exclusion.reason !== 'policy',
   );
-  if (allowed.length === 0) return refuseForbidden(input, excluded);
+  if (allowed.length === 0) return refuseForbidden(input, serving);
   const waiting = allowed.filter(({ exclusion }) => exclusion.reason === 'breaker_open');
   if (waiting.length > 0) {
     const atMs = input.availability.nextTryMs(waiting);
@@ -49,6 +52,24 @@ export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]):
 const names = (list: readonly { provider: string }[]): string =>
   [...new Set(list.map(({ provider }) => provider))].join(', ');
 
+/** As OpenAI has it where a model is asked at an endpoint that it does not have. */
+function refuseEndpoint({ request }: ChooseInput): Refusal {
+  const { endpoint, model } = request;
+  return refuse(
+    'model_not_found',
+    `No provider serves the model ${JSON.stringify(model)} at this endpoint. GET /v1/models shows the endpoints of each; the operator adds one with endpoints = [..., "${endpoint}"] where a provider has it.`,
+    { param: 'model' },
+  );
+}
+
+/** Where each endpoint has its prompt. */
+const PROMPT_PARAM = {
+  chat: 'messages',
+  responses: 'input',
+  completions: 'prompt',
+  embeddings: 'input',
+} as const;
+
 /** The agent's own policy is named before the routing policy: the caller cannot choose it. */
 function refuseForbidden(input: ChooseInput, excluded: readonly Excluded[]): Refusal {
   const model = JSON.stringify(input.request.model);
@@ -73,24 +94,25 @@ function refuseForbidden(input: ChooseInput, excluded: readonly Excluded[]): Ref
 }
 
 function refuseUnfit(model: string, exclusion: Exclusion, input: ChooseInput): Refusal {
+  const prompt = PROMPT_PARAM[input.request.endpoint];
   switch (exclusion.reason) {
-    case 'unsupported_parameter':
-      return refuse(
-        'unsupported_parameter',
-        `${exclusion.param} can change the price or the model behind the bill and is refused. Leave it out, or have the operator add it to the provider's allow_params.`,
-        { param: exclusion.param },
-      );
+    case 'untranslatable':
+      return refuse('unsupported_parameter', exclusion.message, { param: exclusion.param });
+    case 'unsupported_parameter': {
+      const { code, message, param } = unsupportedParameter(exclusion);
+      return refuse(code, message, { param });
+    }
     case 'context_too_small':
       return refuse(
         'context_length_exceeded',
-        `The prompt has about ${input.prompt.textTokens} tokens; ${model} takes at most ${exclusion.contextWindow}. Shorten the messages.`,
-        { param: 'messages' },
+        `The prompt has about ${input.prompt.textTokens} tokens; ${model} takes at most ${exclusion.contextWindow}. Shorten '${prompt}'.`,
+        { param: prompt },
       );
     case 'no_capability':
       return refuse(
         'invalid_request',
         `No provider of ${model} takes ${exclusion.capability}. Choose another model, or leave them out.`,
-        { param: exclusion.capability === 'tools' ? 'tools' : 'messages' },
+        { param: exclusion.capability === 'tools' ? 'tools' : prompt },
       );
     default:
       return refuse('no_healthy_provider', `No provider of ${model} can take a request now.`);

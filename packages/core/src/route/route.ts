@@ -42,7 +42,9 @@ export function route(input: RouteInput): Routed {
   if (selected.kind === 'refused') return unrouted(selected);
 
   const virtual = config.virtualModels.get(request.model) ?? null;
-  const score = scoreComplexity(request, config.routing.weights);
+  // An embedding asks nothing, so nothing about it is hard.
+  const asks = request.messages.length > 0;
+  const score = asks ? scoreComplexity(request, config.routing.weights) : 0;
   const under = (rule: typeof selected.rule): Routed => {
     const policy = rule?.name ?? null;
     const floor = floorOf({

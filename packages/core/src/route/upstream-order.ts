@@ -1,49 +1,47 @@
-/** What one candidate is sent for a request, in the dialect that it understands. Pure. */
-import type { ChatRequest } from '../openai/chat-request.ts';
-import { type BodyChanges, type BoundKey, upstreamBody } from '../openai/rewrite-body.ts';
-import type { AttemptOrder, Dialect } from './attempt.ts';
+/** What one candidate is sent for a request, in the words that it understands. Pure. */
+import type { ApiRequest } from '../openai/api-request.ts';
+import type { BodyChanges, BoundKey, ChatBoundKey } from '../openai/rewrite-body.ts';
+import type { AttemptOrder, Spelling } from './attempt.ts';
 import type { Candidate } from './choose.ts';
 
-type UpstreamOrder = Pick<AttemptOrder, 'candidate' | 'body' | 'boundKey' | 'streaming' | 'n'>;
+type UpstreamOrder = Pick<AttemptOrder, 'candidate' | 'request' | 'body' | 'boundKey'>;
 
-export function upstreamOrder(request: ChatRequest, candidate: Candidate): UpstreamOrder {
-  const { stream: streaming, n } = request;
-  const boundKey = candidate.sendBoundAs ?? callersBoundKey(request);
+export function upstreamOrder(request: ApiRequest, candidate: Candidate): UpstreamOrder {
+  const { dialect, sendBoundAs } = candidate;
+  const boundKey = sendBoundAs === null ? dialect.callersBoundKey(request) : inChat(sendBoundAs);
   return {
     candidate,
-    streaming,
-    n,
+    request,
     boundKey,
-    body: (dialect) =>
-      upstreamBody(request, {
+    body: (spelling) =>
+      dialect.body(request, {
         // A virtual model's candidates have names of their own.
         model: candidate.offer.model,
-        ...boundChanges(candidate, boundKey, dialect),
-        ...(dialect.plain ? { includeUsage: false } : streaming ? { includeUsage: true } : {}),
+        ...boundChanges(candidate, boundKey, spelling),
+        ...(spelling.plain
+          ? { includeUsage: false }
+          : request.stream
+            ? { includeUsage: true }
+            : {}),
       }),
   };
 }
 
 function boundChanges(
   { sendBoundAs, outputBound }: Candidate,
-  boundKey: BoundKey | null,
-  { otherBound }: Dialect,
+  boundKey: ChatBoundKey | null,
+  { otherBound }: Spelling,
 ): BodyChanges {
   if (sendBoundAs !== null && outputBound !== null) {
-    const key = otherBound ? otherKey(sendBoundAs) : sendBoundAs;
+    const key = otherBound && boundKey !== null ? otherKey(boundKey) : sendBoundAs;
     return { maxTokens: { key, value: outputBound } };
   }
   if (!otherBound || boundKey === null) return {};
   return { respellBound: { from: boundKey, to: otherKey(boundKey) } };
 }
 
-const otherKey = (key: BoundKey): BoundKey =>
-  key === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens';
+/** Only chat has two names for it. */
+const inChat = (key: BoundKey): ChatBoundKey | null => (key === 'max_output_tokens' ? null : key);
 
-/** Null where the caller gave none, or both: then there is no other name to try. */
-function callersBoundKey({ body }: ChatRequest): BoundKey | null {
-  const hasOld = body.max_tokens !== undefined;
-  const hasNew = body.max_completion_tokens !== undefined;
-  if (hasOld === hasNew) return null;
-  return hasOld ? 'max_tokens' : 'max_completion_tokens';
-}
+const otherKey = (key: ChatBoundKey): ChatBoundKey =>
+  key === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens';

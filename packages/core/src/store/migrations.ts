@@ -76,6 +76,7 @@ const MIGRATIONS: readonly string[] = [
   alter table requests add column mean_msat integer;
   `,
   `create index requests_by_time on requests (timestamp_ms)`,
+  `alter table requests add column endpoint text not null default 'chat'`,
 ];
 
 export class NewerDatabaseError extends Error {

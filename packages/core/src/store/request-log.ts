@@ -21,8 +21,8 @@ export function createRequestLog(
       model, provider, tier, streaming, status, error_code, error_message, ending, input_tokens,
       cached_input_tokens, output_tokens, estimated, disbelieved, cost_msat, provider_cost_msat,
       held_msat, attempts, latency_ms, first_byte_ms, lost_msat, policy, floor,
-      complexity_score, dearest_msat, mean_msat)
-    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      complexity_score, dearest_msat, mean_msat, endpoint)
+    values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
   const remove = (which: string) =>
     db.prepare(`delete from requests where seq in (${which} limit ${PRUNE_ROWS_MAX})`);
   const removeOld = remove('select seq from requests where timestamp_ms < ? order by timestamp_ms');
@@ -92,5 +92,6 @@ function valuesOf(row: RequestRow): unknown[] {
     row.complexityScore,
     row.dearestMsat,
     row.meanMsat,
+    row.endpoint,
   ];
 }

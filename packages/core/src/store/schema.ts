@@ -60,6 +60,7 @@ export const requests = sqliteTable(
     complexityScore: real('complexity_score'),
     dearestMsat: integer('dearest_msat'),
     meanMsat: integer('mean_msat'),
+    endpoint: text().notNull().default('chat'),
   },
   (table) => [
     index('requests_by_correlation').on(table.correlationId),

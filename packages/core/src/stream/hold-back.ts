@@ -10,12 +10,11 @@
 import type { BodyChunk, UpstreamBody } from '../ports.ts';
 import { judgeEvent } from './judge-event.ts';
 import type { LiveStream } from './live-stream.ts';
-import { createMeter, type Meter } from './meter.ts';
+import type { Meter } from './meter.ts';
 import { closed, type SseEvent, SseEventTooLargeError } from './sse.ts';
 
 export interface HoldBackOrder {
   readonly stream: LiveStream;
-  readonly n: number;
   readonly idleMs: number;
   readonly bytesMax: number;
   /** Unix ms. */
@@ -46,7 +45,7 @@ export async function holdBack(order: HoldBackOrder): Promise<HeldBack> {
       abort.within(0);
       return { kind: 'streaming', stream: { ...order.stream, first: held.events } };
     }
-    const finished = held.meter.allFinished(order.n);
+    const finished = held.meter.isFinished;
     if (!finished) abort.within(order.idleMs);
     else if (!finishing) {
       // From the last finish reason on there is one timer, whatever trickles in.
@@ -120,7 +119,7 @@ interface Held {
 }
 
 function createHeld(order: HoldBackOrder): Held {
-  const meter = createMeter();
+  const meter = order.stream.newMeter();
   const events: SseEvent[] = [];
   let bytes = 0;
 
@@ -141,7 +140,7 @@ function createHeld(order: HoldBackOrder): Held {
   }
 
   /** A provider that forgot [DONE] after every finish reason has still given a whole answer. */
-  const orWhole = (step: Step): Step => (meter.allFinished(order.n) ? 'whole' : step);
+  const orWhole = (step: Step): Step => (meter.isFinished ? 'whole' : step);
 
   return {
     meter,

@@ -4,17 +4,20 @@
  * trusted to keep to a shape, so nothing here throws, whatever the JSON, and memory is bounded.
  */
 import { readErrorValue, type UpstreamError } from '../openai/error-body.ts';
+import { createDelivered, type Delivered } from './delivered.ts';
+import { isError, isErrorBody, isFilledObject, isObject, type JsonObject } from './shapes.ts';
 
 /**
  * content: text, tool calls or other output · usage_only: the extra chunk that `include_usage` asks
  * for, `choices: []` with usage and nothing else of substance · error: the provider failed ·
- * other: roles, finish reasons, empty deltas, foreign shapes.
+ * end: nothing comes after it · other: roles, finish reasons, empty deltas, foreign shapes.
  */
-export type ChunkKind = 'content' | 'usage_only' | 'error' | 'other';
+export type ChunkKind = 'content' | 'usage_only' | 'error' | 'end' | 'other';
 
-/** not_completion: a 200 whose JSON has no `choices` array and no error either. */
+/** not_completion: a 200 whose JSON is no answer of this endpoint and no error either. */
 export type AnswerKind = 'completion' | 'error' | 'not_completion';
 
+/** What one answer delivered, whatever its dialect. */
 export interface Meter {
   /** One data event of a stream, parsed. */
   observe(json: unknown): ChunkKind;
@@ -28,20 +31,28 @@ export interface Meter {
   text(): string;
   /** Characters (UTF-16) delivered, kept or not. */
   readonly textLength: number;
-  /** At least one choice was seen. */
+  /** The answer has begun, if only with a role or an id. */
   readonly hasChunks: boolean;
   /** Something beyond roles and finish reasons was delivered. */
   readonly hasContent: boolean;
   /** The last usage object that was not empty, as the provider wrote it; null = none. */
   readonly usage: unknown;
-  /** By choice index. */
-  readonly finishReasons: ReadonlyMap<number, string>;
-  /** Every choice of 0…n−1 has its finish reason. */
-  allFinished(n: number): boolean;
+  /** Some part of the answer has come to its end. */
+  readonly anyFinished: boolean;
+  /** All of the answer has come: nothing is missing but usage and the end mark. */
+  readonly isFinished: boolean;
+  /** `[DONE]` is how a stream of this dialect ends. */
+  readonly endsWithDone: boolean;
   /** As the first chunk that had them says; for chunks that core adds to the stream. */
   readonly identity: ChunkIdentity;
   /** The first error; null = none. */
   readonly error: UpstreamError | null;
+}
+
+/** Of chat and of the older completions. */
+export interface ChoicesMeter extends Meter {
+  /** By choice index. */
+  readonly finishReasons: ReadonlyMap<number, string>;
 }
 
 export interface ChunkIdentity {
@@ -51,19 +62,15 @@ export interface ChunkIdentity {
   readonly created: number | null;
 }
 
-/** Characters of text kept for counting; more than any model writes in one answer. */
-export const TEXT_CHARS_MAX = 4 * 1024 * 1024;
 /** Choice and tool indexes at or above it are the provider's nonsense; their text still counts. */
 const INDEX_MAX = 128;
 /** Names longer than this are cut. */
 const IDENTITY_CHARS_MAX = 256;
-/** Small pieces are joined after so many, or each would keep its own string alive. */
-const PIECES_MAX = 512;
 
-type JsonObject = Readonly<Record<string, unknown>>;
-
-export function createMeter(): Meter {
+/** Of an answer with `choices` that number 0…n−1. */
+export function createMeter(n = 1): ChoicesMeter {
   const delivered = createDelivered();
+  const indexMax = Math.max(INDEX_MAX, n);
   const finishReasons = new Map<number, string>();
   const identity: { id: string | null; model: string | null; created: number | null } = {
     id: null,
@@ -89,7 +96,7 @@ export function createMeter(): Meter {
       const choice: unknown = choices[i];
       if (!isObject(choice)) continue;
       hasChunks = true;
-      const index = indexOf(choice.index, i);
+      const index = indexOf(choice.index, i, indexMax);
       const finish = choice.finish_reason;
       if (typeof finish === 'string' && finish !== '') finishReasons.set(index, finish);
       // The body's own error says more than that of a choice.
@@ -133,30 +140,25 @@ export function createMeter(): Meter {
       return error;
     },
     finishReasons,
-    allFinished(n) {
+    get anyFinished() {
+      return finishReasons.size > 0;
+    },
+    get isFinished() {
       for (let i = 0; i < n; i++) if (!finishReasons.has(i)) return false;
       return true;
     },
+    endsWithDone: true,
     identity,
   };
 }
 
 // ── Errors inside a 200 ──────────────────────────────────────────────────────────────────────────
 
-/** OpenAI and most `error`; vLLM `object: "error"`; Routstr and FastAPI `detail` instead of choices. */
-function isErrorBody(body: JsonObject): boolean {
-  if (isError(body.error) || body.object === 'error') return true;
-  return body.choices === undefined && isError(body.detail);
-}
-
 /** OpenRouter marks the choice, too. null = the choice is fine. */
 function failureOf(choice: JsonObject): unknown {
   if (isError(choice.error)) return { error: choice.error };
   return choice.finish_reason === 'error' ? "A choice ended with finish_reason 'error'." : null;
 }
-
-const isError = (value: unknown): boolean =>
-  value !== undefined && value !== null && value !== false && value !== '';
 
 /**
  * Whether nobody misses the chunk who did not ask for usage. A filled list (citations, filter
@@ -267,77 +269,14 @@ function textOfParts(parts: readonly unknown[]): string {
   return text;
 }
 
-// ── The text that was delivered ──────────────────────────────────────────────────────────────────
-
-interface Delivered {
-  /** True where `text` is a string that is not empty. */
-  add(index: number, kind: string, text: unknown): boolean;
-  length(): number;
-  text(): string;
-}
-
-/** One text: blocks of joined pieces, then the latest pieces. */
-interface Track {
-  readonly blocks: string[];
-  pieces: string[];
-}
-
-function createDelivered(): Delivered {
-  /** By choice and kind; at most INDEX_MAX × (INDEX_MAX + 5). */
-  const tracks = new Map<string, Track>();
-  let lastKey = '';
-  let last: Track = { blocks: [], pieces: [] };
-  let total = 0;
-  let kept = 0;
-
-  function add(index: number, kind: string, text: unknown): boolean {
-    if (typeof text !== 'string' || text === '') return false;
-    total += text.length;
-    const room = TEXT_CHARS_MAX - kept;
-    if (room === 0) return true;
-    const piece = text.length > room ? text.slice(0, room) : text;
-    kept += piece.length;
-    const key = `${index} ${kind}`;
-    if (key !== lastKey) {
-      lastKey = key;
-      last = tracks.get(key) ?? { blocks: [], pieces: [] };
-      tracks.set(key, last);
-    }
-    last.pieces.push(piece);
-    if (last.pieces.length === PIECES_MAX) {
-      last.blocks.push(last.pieces.join(''));
-      last.pieces = [];
-    }
-    return true;
-  }
-
-  return {
-    add,
-    length: () => total,
-    text: () =>
-      Array.from(tracks.values(), ({ blocks, pieces }) => [...blocks, ...pieces].join('')).join(
-        '\n',
-      ),
-  };
-}
-
 // ── Shapes ───────────────────────────────────────────────────────────────────────────────────────
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function isFilledObject(value: unknown): boolean {
-  return isObject(value) && Object.keys(value).length > 0;
-}
 
 const isFilled = (value: unknown): boolean => typeof value === 'string' && value !== '';
 
 /** Its own index, else where it stands: some providers leave it out. */
-function indexOf(value: unknown, position: number): number {
-  const isIndex =
-    Number.isInteger(value) && (value as number) >= 0 && (value as number) < INDEX_MAX;
-  return isIndex ? (value as number) : position % INDEX_MAX;
+function indexOf(value: unknown, position: number, max = INDEX_MAX): number {
+  const isIndex = Number.isInteger(value) && (value as number) >= 0 && (value as number) < max;
+  return isIndex ? (value as number) : position % max;
 }
 
 const nameOf = (value: unknown): string | null =>

@@ -1,6 +1,6 @@
 /**
  * The provider's bytes to the caller, event by event, metered on the side. Bytes pass unchanged;
- * only a few things are kept back: the end marker (our comment goes before it), a usage-only chunk
+ * only a few things are kept back: the end mark (our comment goes before it), a usage-only chunk
  * (removed, or completed with our bill, at the end), and a damaged event (it breaks the stream:
  * dropping it could corrupt a tool call unseen).
  *
@@ -11,20 +11,27 @@ import type { ClientStream } from '../ports.ts';
 import { FINISH_WAIT_MS } from './hold-back.ts';
 import { judgeEvent } from './judge-event.ts';
 import type { LiveStream } from './live-stream.ts';
-import { createMeter, type Meter } from './meter.ts';
+import type { Meter } from './meter.ts';
 import { closed, type SseEvent, SseEventTooLargeError } from './sse.ts';
+import type { StreamWriter } from './writer.ts';
 
 export type StreamEnd =
-  /** Every choice finished, or the provider said [DONE]. */
-  | { kind: 'whole' }
-  | { kind: 'broken'; message: string; timedOut: boolean }
-  | { kind: 'client_gone' };
+  /** All of the answer came, or the provider's end mark. */
+  { kind: 'whole' } | Broken | { kind: 'client_gone' };
+
+export interface Broken {
+  readonly kind: 'broken';
+  readonly message: string;
+  readonly timedOut: boolean;
+}
 
 export interface Relayed {
   readonly end: StreamEnd;
   readonly meter: Meter;
   /** The provider's usage-only chunk, kept back. */
   readonly usageEvent: SseEvent | null;
+  /** The provider's end mark, kept back; null = it sent none. */
+  readonly endEvent: SseEvent | null;
   /** The provider numbered its events. */
   readonly hasIds: boolean;
 }
@@ -32,7 +39,7 @@ export interface Relayed {
 export interface RelayOrder {
   readonly stream: LiveStream;
   readonly client: ClientStream;
-  readonly n: number;
+  readonly writer: StreamWriter;
   readonly idleMs: number;
   /** What the provider does for a caller who left: stop, or be read to the end. */
   readonly onDisconnect: 'cancel' | 'drain';
@@ -59,20 +66,20 @@ export async function relay(order: RelayOrder): Promise<Relayed> {
   }
   if (end.kind === 'whole') stream.body.discard();
   else stream.body.cancel();
-  const { meter, usageEvent, hasIds } = relaying;
-  return { end, meter, usageEvent, hasIds };
+  const { meter, usageEvent, endEvent, hasIds } = relaying;
+  return { end, meter, usageEvent, endEvent, hasIds };
 }
 
 /** The caller is gone: stop paying for tokens nobody reads, unless only the usage is still to come. */
 function leave(order: RelayOrder, meter: Meter): void {
   const { abort } = order.stream;
-  if (meter.allFinished(order.n)) abort.within(USAGE_WAIT_MS);
+  if (meter.isFinished) abort.within(USAGE_WAIT_MS);
   else if (order.onDisconnect === 'cancel') abort.fire('abandoned');
 }
 
 async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEnd | null> {
   const { body, splitter, abort } = order.stream;
-  const finished = relaying.meter.allFinished(order.n);
+  const finished = relaying.meter.isFinished;
   // From the last finish reason on there is one timer, whatever trickles in (or the one that `leave`
   // has set where the caller left).
   if (!finished) abort.within(order.idleMs);
@@ -95,7 +102,7 @@ async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEn
       const rest = splitter.end();
       // A provider that forgot the last line break meant the event; ours must not be glued to it.
       const end = rest === null ? null : await relaying.pass([{ ...rest, raw: closed(rest.raw) }]);
-      return end ?? endWithoutDone(order, relaying.meter);
+      return end ?? endWithoutDone(relaying.meter);
     }
     case 'failed':
     case 'aborted':
@@ -104,8 +111,8 @@ async function readNext(order: RelayOrder, relaying: Relaying): Promise<StreamEn
 }
 
 /** A provider that forgot [DONE] after every finish reason has still given a whole answer. */
-function endWithoutDone(order: RelayOrder, meter: Meter): StreamEnd {
-  if (meter.allFinished(order.n)) return { kind: 'whole' };
+function endWithoutDone(meter: Meter): StreamEnd {
+  if (meter.isFinished) return { kind: 'whole' };
   return { kind: 'broken', message: 'the provider ended the stream early', timedOut: false };
 }
 
@@ -116,7 +123,7 @@ function interrupted(
 ): StreamEnd {
   if (order.client.gone.aborted) return { kind: 'client_gone' };
   // Nothing is missing but the usage or the end marker.
-  if (meter.allFinished(order.n)) return { kind: 'whole' };
+  if (meter.isFinished) return { kind: 'whole' };
   if (order.stream.abort.reason === 'timeout') {
     return { kind: 'broken', message: 'the provider stopped sending', timedOut: true };
   }
@@ -136,33 +143,37 @@ interface Relaying {
   /** The timer of a finished stream runs. */
   finishing: boolean;
   readonly usageEvent: SseEvent | null;
+  readonly endEvent: SseEvent | null;
   readonly hasIds: boolean;
   /** Forwards what may pass; null = go on reading. */
   pass(events: readonly SseEvent[]): Promise<StreamEnd | null>;
 }
 
 function createRelaying(order: RelayOrder): Relaying {
-  const { client } = order;
-  const meter = createMeter();
+  const { client, writer } = order;
+  const meter = order.stream.newMeter();
   let usageEvent: SseEvent | null = null;
+  let endEvent: SseEvent | null = null;
   let hasIds = false;
 
-  /** The bytes to forward of one event, or the end that it means. */
-  function judge(event: SseEvent): 'forward' | 'keep' | StreamEnd {
+  /** What the caller gets of one event (nothing, where it is kept back), or the end that it means. */
+  function judge(event: SseEvent): Buffer | null | StreamEnd {
     const verdict = judgeEvent(event, meter);
     switch (verdict.kind) {
       case 'damaged':
       case 'error':
         return { kind: 'broken', message: verdict.message, timedOut: false };
       case 'done':
+        endEvent = event;
         return { kind: 'whole' };
       case 'usage_only':
         usageEvent = event;
-        return 'keep';
+        return null;
       case 'empty':
+        return event.raw;
       case 'content':
       case 'other':
-        return 'forward';
+        return writer.pass(event, verdict.json);
     }
   }
 
@@ -171,18 +182,18 @@ function createRelaying(order: RelayOrder): Relaying {
     let end: StreamEnd | null = null;
     for (const event of events) {
       hasIds ||= event.setsId;
-      const verdict = judge(event);
-      if (verdict === 'forward') forward.push(event.raw);
-      else if (verdict !== 'keep') {
-        end = verdict;
+      const judged = judge(event);
+      if (judged !== null && 'kind' in judged) {
+        end = judged;
         break;
       }
+      if (judged !== null) forward.push(judged);
     }
     if (forward.length > 0) {
       order.onProgress(meter);
       const bytes = forward.length === 1 ? forward[0]! : Buffer.concat(forward);
       const taken = client.gone.aborted || (await client.write(bytes));
-      if (!taken && order.onDisconnect === 'cancel' && !meter.allFinished(order.n)) {
+      if (!taken && order.onDisconnect === 'cancel' && !meter.isFinished) {
         return end ?? { kind: 'client_gone' };
       }
     }
@@ -195,6 +206,9 @@ function createRelaying(order: RelayOrder): Relaying {
     finishing: false,
     get usageEvent() {
       return usageEvent;
+    },
+    get endEvent() {
+      return endEvent;
     },
     get hasIds() {
       return hasIds;

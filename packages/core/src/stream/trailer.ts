@@ -48,8 +48,9 @@ export function errorEvent(envelope: { readonly error: OpenAiError }): Buffer {
   return Buffer.from(`data: ${JSON.stringify(envelope)}\n\n`);
 }
 
-/** `choices: []` and usage, as OpenAI sends it last; the first three as the provider's chunks had them. */
+/** `choices: []` and usage, as OpenAI sends it last; names and time as the provider's chunks had them. */
 export function usageEvent(chunk: {
+  readonly object: string;
   readonly id: string;
   /** Unix seconds. */
   readonly created: number;
@@ -57,16 +58,8 @@ export function usageEvent(chunk: {
   readonly usage: OpenAiUsage;
   readonly arbstr: Bill;
 }): Buffer {
-  const { id, created, model, usage, arbstr } = chunk;
-  const body = {
-    id,
-    object: 'chat.completion.chunk',
-    created,
-    model,
-    choices: [],
-    usage,
-    arbstr,
-  };
+  const { id, object, created, model, usage, arbstr } = chunk;
+  const body = { id, object, created, model, choices: [], usage, arbstr };
   return Buffer.from(`data: ${JSON.stringify(body)}\n\n`);
 }
 

@@ -1,5 +1,5 @@
 /**
- * What a chat completions body makes a model read, as text and as a number of images. It is the same
+ * What a body makes a model read, as text and as a number of images. It is the same
  * for every provider; what a text costs in tokens is `estimate.ts`, `count.ts` and `floor.ts`.
  *
  * The body comes from a caller, so any shape may stand anywhere. What is not understood is walked
@@ -36,6 +36,8 @@ export interface Prompt {
   /** Images, and other attachments in units of about the size of an image. */
   readonly images: number;
   readonly messages: number;
+  /** Tokens that are in no text: what begins a chat's answer, or a prompt that was given as tokens. */
+  readonly tokens: number;
 }
 
 /** A prompt's size as choosing needs it: what an image costs differs by model. */
@@ -52,18 +54,26 @@ interface Builder {
   images: number;
 }
 
-/** Never throws; anything that is not a body is an empty prompt. O(size of the body). */
+/** Of a chat body. Never throws; anything that is not one is an empty prompt. O(size of the body). */
 export function promptOf(body: unknown): Prompt {
   const prompt: Builder = { texts: [], images: 0 };
-  if (!isObject(body)) return { ...prompt, messages: 0 };
+  if (!isObject(body)) return { ...prompt, messages: 0, tokens: TOKENS_OF_REPLY };
   const messages = listOf(body.messages);
   for (const message of messages) if (isObject(message)) addMessage(prompt, message);
   addJson(prompt, body.tools);
   addJson(prompt, body.functions);
   if (isObject(body.response_format)) addJson(prompt, body.response_format.json_schema);
   if (isObject(body.tool_choice)) addJson(prompt, body.tool_choice);
-  return { ...prompt, messages: messages.length };
+  return { ...prompt, messages: messages.length, tokens: TOKENS_OF_REPLY };
 }
+
+/** Of texts and tokens without messages around them. */
+export const plainPrompt = (texts: readonly string[], tokens: number): Prompt => ({
+  texts,
+  images: 0,
+  messages: 0,
+  tokens,
+});
 
 /** A prompt up to so many characters is counted, not estimated, before it is sent. */
 const COUNTED_CHARS_MAX = 8_192;
@@ -125,7 +135,7 @@ export function promptFloor(prompt: Prompt, imageTokens = 0): number {
 }
 
 function textTokens(prompt: Prompt, measure: (text: string) => number): number {
-  const overhead = prompt.messages * TOKENS_PER_MESSAGE + TOKENS_OF_REPLY;
+  const overhead = prompt.messages * TOKENS_PER_MESSAGE + prompt.tokens;
   return prompt.texts.reduce((sum, text) => sum + measure(text), overhead);
 }
 

@@ -26,9 +26,9 @@ const KEEP_ALIVE_MS = 4_000;
  * needs the socket. Redirects are not followed. The caller's credentials and address never appear.
  */
 export function createUpstream(): Upstream {
-  const pools = new Map<string, { pool: Pool; path: string }>();
+  const pools = new Map<string, { pool: Pool; base: string }>();
 
-  function poolOf(provider: ProviderConfig): { pool: Pool; path: string } {
+  function poolOf(provider: ProviderConfig): { pool: Pool; base: string } {
     const key = keyOf(provider);
     let entry = pools.get(key);
     if (entry === undefined) {
@@ -42,7 +42,7 @@ export function createUpstream(): Upstream {
           keepAliveTimeout: KEEP_ALIVE_MS,
           maxHeaderSize: HEADER_BYTES_MAX,
         }),
-        path: `${url.pathname.replace(/\/+$/, '')}/chat/completions`,
+        base: url.pathname.replace(/\/+$/, ''),
       };
       pools.set(key, entry);
     }
@@ -50,14 +50,14 @@ export function createUpstream(): Upstream {
   }
 
   return {
-    send(provider, { body, correlationId, streaming, signal }): Promise<UpstreamReply> {
-      const { pool, path } = poolOf(provider);
+    send(provider, { path, body, correlationId, streaming, signal }): Promise<UpstreamReply> {
+      const { pool, base } = poolOf(provider);
       return new Promise((resolve) => {
         const exchange = new Exchange(signal, resolve);
         pool.dispatch(
           {
             method: 'POST',
-            path,
+            path: base + path,
             headers: {
               'content-type': 'application/json',
               accept: streaming ? 'text/event-stream' : 'application/json',

@@ -145,6 +145,7 @@ describe('providers', () => {
   alpha (https://alpha.example/v1)
     Models: gpt-4o, gpt-4o-mini
     Tier: frontier
+    Endpoints: chat
     Rates:
       gpt-4o: 8800 sats/1M input, 8800.55 sats/1M output, 4400 sats/1M cached input, Base fee: 0.275 sats
       gpt-4o-mini: 550 sats/1M input, 8800.55 sats/1M output, Base fee: 0.275 sats
@@ -153,23 +154,27 @@ describe('providers', () => {
   beta (https://beta.example/v1)
     Models: gpt-4o
     Tier: standard
+    Endpoints: chat
     Rates: 13200 sats/1M input, 13200 sats/1M output
     Key: sk-bet...***
 
   gamma ray (https://gamma.example/v1)
     Models: gpt-4o
     Tier: standard
+    Endpoints: chat
     Rates: 11000 sats/1M input, 11000 sats/1M output
     Key: [REDACTED]
 
   delta (https://delta.example/v1)
     Models: none
     Tier: standard
+    Endpoints: chat
     Key: none
 
   fake (mock)
     Models: gpt-4o
     Tier: standard
+    Endpoints: chat
     Rates: 0 sats/1M input, 0 sats/1M output
     Key: none
 `,
@@ -208,6 +213,7 @@ describe('providers', () => {
       and 2 more
     Balance there: 21.5 sats
     Tier: standard
+    Endpoints: chat
     Rates: 150 sats/1M input, 600 sats/1M output, 75 sats/1M cached input
 `);
     expect(stdout).toContain(`

@@ -3,11 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { conversationOf, MESSAGES_READ, PARTS_READ } from '../../src/complexity/conversation.ts';
 import { SAMPLE_CHARS, scan } from '../../src/complexity/scan.ts';
 import { CALIBRATED, scoreComplexity } from '../../src/complexity/score.ts';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 
 type Message = Record<string, unknown>;
 
-function request(messages: string | Message[], more: Record<string, unknown> = {}): ChatRequest {
+function request(messages: string | Message[], more: Record<string, unknown> = {}): ApiRequest {
   const list = typeof messages === 'string' ? [{ role: 'user', content: messages }] : messages;
   const parsed = parseChatRequest(
     Buffer.from(JSON.stringify({ model: 'm', messages: list, ...more })),

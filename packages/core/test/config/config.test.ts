@@ -57,6 +57,7 @@ describe('what a file does not say', () => {
       keySource: 'none',
       models: ['m'],
       discovery: null,
+      endpoints: new Set(['chat']),
       tier: 'standard',
       weight: 1,
       maxConcurrency: 64,

@@ -159,7 +159,7 @@ describe('a mistake is reported with its line and its fix', () => {
     [adding('allow_params = "service_tier"'), ['6: allow_params must be a list: ["…", "…"]']],
     [
       adding('endpoints = ["chat", "speech"]'),
-      ['6: endpoint "speech" is not an endpoint; write endpoints = ["chat"]'],
+      ['6: "speech" is not an endpoint; known: chat, responses, completions, embeddings'],
     ],
     [adding('mock = { latency_ms = 1 }'), ['6: [providers.mock] needs kind = "mock"']],
     // Prices.
@@ -387,29 +387,6 @@ describe('policies, virtual models and tiers', () => {
     const found = problems(`${text}\n${adding('')}`);
     expect(found).toHaveLength(expected.length);
     for (const [nth, message] of expected.entries()) expect(found[nth]).toContain(message);
-  });
-});
-
-describe('a key whose feature is still to come', () => {
-  it.each([
-    [
-      adding('endpoints = ["chat", "embeddings"]'),
-      '6: endpoint "embeddings" is not yet supported; write endpoints = ["chat"]',
-    ],
-  ])('%j is refused, not silently accepted', (text, expected) => {
-    const found = problems(text);
-    expect(found).toHaveLength(1);
-    expect(found[0]).toContain(expected);
-  });
-
-  it('may stand with the value that changes nothing', () => {
-    const text = `${adding('auto_discover = false\nweight = 1\nendpoints = ["chat"]')}
-[server]
-rate_limit_rps = 0
-[policies]
-default_strategy = "cheapest"
-`;
-    expect(problems(text)).toEqual([]);
   });
 });
 

@@ -1,21 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import {
-  type ChatRequest,
-  type ChatRequestError,
-  parseChatRequest,
-} from '../../src/openai/chat-request.ts';
+import type { ApiRequest, RequestError } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 
 const VALID = { model: 'gpt-4o-mini', messages: [{ role: 'user', content: 'Hi' }] };
 
 const bytes = (body: unknown): Buffer => Buffer.from(JSON.stringify(body));
 
-function accepted(raw: Buffer): ChatRequest {
+function accepted(raw: Buffer): ApiRequest {
   const parsed = parseChatRequest(raw);
   if (!parsed.ok) throw new Error(parsed.error.message);
   return parsed.request;
 }
 
-function refused(raw: Buffer): ChatRequestError {
+function refused(raw: Buffer): RequestError {
   const parsed = parseChatRequest(raw);
   if (parsed.ok) throw new Error('was accepted');
   return parsed.error;

@@ -1,13 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
-import { refusedParam, unsupportedParameter } from '../../src/openai/refused-params.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
+import * as params from '../../src/openai/refused-params.ts';
+import { unsupportedParameter } from '../../src/openai/refused-params.ts';
+import { parseResponsesRequest } from '../../src/openai/responses-request.ts';
 
-function request(members: object): ChatRequest {
+function request(members: object): ApiRequest {
   const body = { model: 'm', messages: [{ role: 'user', content: 'Hi' }], ...members };
   const parsed = parseChatRequest(Buffer.from(JSON.stringify(body)));
   if (!parsed.ok) throw new Error(parsed.error.message);
   return parsed.request;
 }
+
+/** The path alone. */
+const refusedParam = (...asked: Parameters<typeof params.refusedParam>): string | null =>
+  params.refusedParam(...asked)?.param ?? null;
 
 const KINDS = ['openai', 'routstr', 'openrouter', 'ollama', 'mesh-llm', 'mock'];
 
@@ -97,10 +104,45 @@ describe('refusedParam', () => {
   });
 });
 
+describe('at other endpoints', () => {
+  const responses = (more: object): ApiRequest => {
+    const parsed = parseResponsesRequest(
+      Buffer.from(JSON.stringify({ model: 'm', input: 'Hi', ...more })),
+    );
+    if (!parsed.ok) throw new Error(parsed.error.message);
+    return parsed.request;
+  };
+  const own = [
+    { type: 'function', name: 'f' },
+    { type: 'custom', name: 'g' },
+  ];
+
+  it.each([
+    ['hosted_tools', 'tools[2].type', { tools: [...own, { type: 'web_search' }] }],
+    ['hosted_tools', 'tools[0].type', { tools: [{ type: 'mcp' }] }],
+    ['prompt', 'prompt', { prompt: { id: 'pmpt_1' } }],
+    ['service_tier', 'service_tier', { service_tier: 'flex' }],
+  ])('%s is refused unless it is allowed by that name', (name, param, more) => {
+    expect(params.refusedParam(responses(more), 'openai', [])).toEqual({ param, name });
+    expect(params.refusedParam(responses(more), 'openai', [name])).toBeNull();
+  });
+
+  it('tools that the caller runs itself pass', () => {
+    expect(refusedParam(responses({ tools: own }), 'openai', [])).toBeNull();
+  });
+
+  it('more made than shown is refused', () => {
+    expect(refusedParam(request({ n: 2, best_of: 3 }), 'openai', [])).toBe('best_of');
+    expect(refusedParam(request({ n: 2, best_of: 2 }), 'openai', [])).toBeNull();
+  });
+});
+
 describe('unsupportedParameter', () => {
   it('names the parameter, the reason and the way out', () => {
-    const error = unsupportedParameter('service_tier');
-    expect(error).toMatchObject({ code: 'unsupported_parameter', param: 'service_tier' });
-    expect(error.message).toMatch(/'service_tier'.*price.*Leave it out.*allow_params/);
+    const error = unsupportedParameter({ param: 'tools[0].type', name: 'hosted_tools' });
+    expect(error).toMatchObject({ code: 'unsupported_parameter', param: 'tools[0].type' });
+    expect(error.message).toMatch(
+      /'tools\[0].type'.*price.*Leave it out.*"hosted_tools".*allow_params/,
+    );
   });
 });

@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import { scanObject } from '../../src/openai/json-spans.ts';
 import { type BodyChanges, upstreamBody } from '../../src/openai/rewrite-body.ts';
 
-function request(text: string): ChatRequest {
+function request(text: string): ApiRequest {
   const parsed = parseChatRequest(Buffer.from(text));
   if (!parsed.ok) throw new Error(parsed.error.message);
   return parsed.request;
@@ -206,7 +207,7 @@ describe('upstreamBody', () => {
     );
   });
 
-  function expected(asked: ChatRequest, wanted: BodyChanges): Record<string, unknown> {
+  function expected(asked: ApiRequest, wanted: BodyChanges): Record<string, unknown> {
     const object = JSON.parse(asked.raw.toString()) as Record<string, unknown>;
     if (wanted.model !== undefined) object.model = wanted.model;
     if (wanted.maxTokens !== undefined) object[wanted.maxTokens.key] ??= wanted.maxTokens.value;

@@ -15,7 +15,9 @@ import {
   word,
 } from '../../../../test/support/faulty-upstream.ts';
 import { TIMEOUTS_DEFAULT, type Timeouts } from '../../src/config/types.ts';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
+import { CHAT } from '../../src/dialect/chat.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import type { ClientStream, Upstream } from '../../src/ports.ts';
 import { type AttemptResult, attempt } from '../../src/route/attempt.ts';
 import type { Candidate } from '../../src/route/choose.ts';
@@ -50,7 +52,7 @@ interface Wish {
   readonly clientGone?: AbortSignal;
 }
 
-function requestOf({ stream = true, body = {} }: Wish): ChatRequest {
+function requestOf({ stream = true, body = {} }: Wish): ApiRequest {
   const messages = [{ role: 'user', content: 'Hi' }];
   const parsed = parseChatRequest(
     Buffer.from(JSON.stringify({ model: 'm', stream, messages, ...body })),
@@ -69,6 +71,7 @@ function run(wish: Wish = {}): Promise<AttemptResult> {
       timeouts: { ...TIMEOUTS_DEFAULT, idleMs: 500, totalMs: 10_000, ...wish.timeouts },
     },
     offer: { model: 'm' },
+    dialect: CHAT,
     outputBound: 100,
     sendBoundAs: wish.sendBoundAs ?? null,
   } as unknown as Candidate;
@@ -107,7 +110,7 @@ async function relayed(result: AttemptResult, idleMs = 200): Promise<Relayed & {
   const ended = await relay({
     stream,
     client,
-    n: 1,
+    writer: { pass: ({ raw }) => raw, end: () => Buffer.alloc(0) },
     idleMs,
     onDisconnect: 'cancel',
     onProgress() {},

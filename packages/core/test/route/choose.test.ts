@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { mockConfig } from '../../src/config/mock.ts';
 import type { Offer, PolicyRule, ProviderConfig } from '../../src/config/types.ts';
-import { type ChatRequest, parseChatRequest } from '../../src/openai/chat-request.ts';
+import type { ApiRequest } from '../../src/openai/api-request.ts';
+import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import { type ChooseInput, choose } from '../../src/route/choose.ts';
 import { sellersOf } from '../../src/route/sellers.ts';
 import { estimatePrompt, promptOf } from '../../src/tokens/prompt.ts';
@@ -65,7 +66,7 @@ interface Wish {
   balances?: Record<string, number>;
   maxAttempts?: number;
   outputExpectation?: number;
-  request?: Partial<ChatRequest>;
+  request?: Partial<ApiRequest>;
   floor?: ChooseInput['floor'];
   isStrict?: boolean;
 }

@@ -2,6 +2,7 @@
 import { msat } from '@arbstr/shared';
 import { describe, expect, it } from 'vitest';
 import { TIMEOUTS_DEFAULT } from '../../src/config/types.ts';
+import { CHAT } from '../../src/dialect/chat.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import type { Upstream, UpstreamBody, UpstreamReply } from '../../src/ports.ts';
 import { freeHold } from '../../src/reserve/hold.ts';
@@ -101,6 +102,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
         providerRates: RATES,
         contextWindow: windows[key] ?? null,
       },
+      dialect: CHAT,
       outputBound: null,
       sendBoundAs: null,
     } as unknown as Candidate;

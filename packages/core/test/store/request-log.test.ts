@@ -35,6 +35,7 @@ function rowOf(correlationId: string): RequestRow {
     agentId: 'ag_1',
     timestampMs: 1_000,
     requestedModel: 'gpt-4o',
+    endpoint: 'responses',
     model: 'gpt-4o',
     provider: 'alpha',
     tier: 'standard',

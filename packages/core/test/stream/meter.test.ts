@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createMeter, type Meter, TEXT_CHARS_MAX } from '../../src/stream/meter.ts';
+import { TEXT_CHARS_MAX } from '../../src/stream/delivered.ts';
+import { type ChoicesMeter, createMeter } from '../../src/stream/meter.ts';
 import { createSseSplitter } from '../../src/stream/sse.ts';
 import { chunk, STREAMS, usageChunk } from './provider-streams.ts';
 
 /** The meter after a stream, and the kind of each of its JSON events. */
-function metered(stream: string): { meter: Meter; kinds: string[] } {
+function metered(stream: string): { meter: ChoicesMeter; kinds: string[] } {
   const meter = createMeter();
   const kinds = createSseSplitter({ eventBytesMax: 100_000 })
     .push(Buffer.from(stream))
@@ -16,7 +17,7 @@ function metered(stream: string): { meter: Meter; kinds: string[] } {
   return { meter, kinds };
 }
 
-const observed = (...chunks: object[]): Meter => {
+const observed = (...chunks: object[]): ChoicesMeter => {
   const meter = createMeter();
   for (const json of chunks) meter.observe(json);
   return meter;
@@ -46,7 +47,7 @@ describe('a stream', () => {
     expect(found).toEqual(kinds);
     expect(meter.text()).toBe(text);
     expect(meter.hasContent).toBe(true);
-    expect(meter.allFinished(1)).toBe(true);
+    expect(meter.isFinished).toBe(true);
     expect(meter.error).toBeNull();
     const usage = meter.usage as { completion_tokens: number } | null;
     expect(usage?.completion_tokens ?? null).toBe(completionTokens);
@@ -226,11 +227,20 @@ describe('finish reasons', () => {
     );
 
   it('are needed from every choice asked for', () => {
-    expect(finished().allFinished(1)).toBe(false);
-    expect(finished(0).allFinished(1)).toBe(true);
-    expect(finished(0).allFinished(2)).toBe(false);
-    expect(finished(1, 0).allFinished(2)).toBe(true);
-    expect(finished(1).allFinished(1)).toBe(false);
+    const isFinished = (n: number, ...indexes: number[]): boolean => {
+      const meter = createMeter(n);
+      for (const index of indexes) {
+        meter.observe({ choices: [{ index, delta: {}, finish_reason: 'stop' }] });
+      }
+      return meter.isFinished;
+    };
+    expect(isFinished(1)).toBe(false);
+    expect(isFinished(1, 0)).toBe(true);
+    expect(isFinished(2, 0)).toBe(false);
+    expect(isFinished(2, 1, 0)).toBe(true);
+    expect(isFinished(1, 1)).toBe(false);
+    // A list of prompts to the older completions may have more than chat has choices.
+    expect(isFinished(300, ...Array.from({ length: 300 }, (_, i) => i))).toBe(true);
   });
 
   it('are not there while they are null or empty', () => {
@@ -284,7 +294,7 @@ describe('errors inside a 200', () => {
 
 describe('an answer that was not streamed', () => {
   it('is read like a stream', () => {
-    const meter = createMeter();
+    const meter = createMeter(2);
     const kind = meter.observeAnswer({
       id: 'chatcmpl-1',
       created: 1,
@@ -301,7 +311,7 @@ describe('an answer that was not streamed', () => {
     });
     expect(kind).toBe('completion');
     expect(meter.text()).toBe('Hello\nf{}');
-    expect(meter.allFinished(2)).toBe(true);
+    expect(meter.isFinished).toBe(true);
     expect(meter.usage).toEqual({ prompt_tokens: 1, completion_tokens: 2 });
     expect(meter.identity.id).toBe('chatcmpl-1');
   });

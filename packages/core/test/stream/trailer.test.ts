@@ -61,7 +61,14 @@ describe('the end of a stream', () => {
 describe('usageEvent', () => {
   it("is OpenAI's last chunk with the bill", () => {
     const { usage } = BILL;
-    const bytes = usageEvent({ id: 'chatcmpl-1', created: 5, model: 'm', usage, arbstr: BILL });
+    const bytes = usageEvent({
+      object: 'chat.completion.chunk',
+      id: 'chatcmpl-1',
+      created: 5,
+      model: 'm',
+      usage,
+      arbstr: BILL,
+    });
     const [event] = events(bytes);
     expect(JSON.parse(event!.data!)).toEqual({
       id: 'chatcmpl-1',

@@ -148,7 +148,8 @@ const countPieces = (pieces: readonly string[]): number => countTokens(pieces.jo
 const countCall = (call: { name: string; pieces: readonly string[] }): number =>
   countTokens(call.name) + countPieces(call.pieces);
 
-function promptTokens({ texts, images, toolsText }: MockRequest): number {
+function promptTokens({ texts, images, toolsText, plain, ids }: MockRequest): number {
+  if (plain) return texts.reduce((sum, text) => sum + countTokens(text), ids);
   const words = texts.reduce((sum, text) => sum + countTokens(text) + TOKENS_PER_MESSAGE, 0);
   return words + countTokens(toolsText) + images * TOKENS_PER_IMAGE + TOKENS_PER_REPLY;
 }

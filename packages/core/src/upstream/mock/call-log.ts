@@ -19,7 +19,7 @@ export class CallLog {
   readonly series = `mock${randomBytes(6).toString('hex')}n`;
   readonly #keep: number;
   #count = 0;
-  #chats = 0;
+  #answers = 0;
   #bytes = 0;
 
   constructor(keep: number) {
@@ -30,9 +30,9 @@ export class CallLog {
     return this.#count;
   }
 
-  /** Chat requests so far, this one included. */
-  nextChat(): number {
-    return ++this.#chats;
+  /** Requests for an answer so far, this one included. */
+  nextAnswer(): number {
+    return ++this.#answers;
   }
 
   open(request: IncomingMessage, body: Buffer): OpenCall {

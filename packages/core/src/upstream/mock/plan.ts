@@ -5,12 +5,13 @@
 import type { MockFault } from '../../config/types.ts';
 import { composeAnswer } from './answer.ts';
 import type { MockBehaviour } from './behaviour.ts';
-import { isRefusal, type MockRequest, readRequest } from './request.ts';
+import { isRefusal, type MockRequest } from './request.ts';
 import type { Step } from './step.ts';
 import { planStream } from './stream-plan.ts';
-import { completionBody, type Envelope, errorBody, usageBody } from './wire.ts';
+import { type Envelope, errorBody, type MockEndpoint } from './wire.ts';
 
 export interface PlanInput {
+  readonly endpoint: MockEndpoint;
   /** The parsed body; undefined where it is not JSON. */
   readonly json: unknown;
   /** `faults` only where this request is to have them. */
@@ -30,7 +31,7 @@ export function planAnswer(input: PlanInput): Step[] {
   const { behaviour, headers } = input;
   if (behaviour.steps !== null) return [...behaviour.steps];
   const latency: Step[] = behaviour.latencyMs > 0 ? [{ do: 'wait', ms: behaviour.latencyMs }] : [];
-  const request = readRequest(input.json);
+  const request = input.endpoint.read(input.json);
   if (isRefusal(request)) {
     const { status, message, code, param } = request;
     return [...latency, ...whole(status, errorBody(status, message, code, param), headers)];
@@ -46,19 +47,22 @@ export function planAnswer(input: PlanInput): Step[] {
   }
   const envelope = compose(request, input);
   const answer = request.streaming
-    ? planStream(envelope, behaviour, headers)
-    : planWhole(envelope, behaviour, headers);
+    ? planStream(input.endpoint, envelope, behaviour, headers)
+    : planWhole(input.endpoint.whole(envelope), behaviour, headers);
   return [...latency, ...answer];
 }
 
-function compose(request: MockRequest, { behaviour, id, createdSecs }: PlanInput): Envelope {
+function compose(
+  request: MockRequest,
+  { endpoint, behaviour, id, createdSecs }: PlanInput,
+): Envelope {
   const answer = composeAnswer(request, behaviour);
-  let usage: object | null = behaviour.usage ?? usageBody(answer.usage);
+  let usage: object | null = behaviour.usage ?? endpoint.usage(answer.usage);
   for (const fault of behaviour.faults) {
     if (fault.kind === 'no_usage') usage = null;
     if (fault.kind === 'inflate_usage') {
       const { prompt, completion, ...rest } = answer.usage;
-      usage = usageBody({
+      usage = endpoint.usage({
         ...rest,
         prompt: Math.round(prompt * fault.factor),
         completion: Math.round(completion * fault.factor),
@@ -127,15 +131,15 @@ function insteadOfAnswer(
 
 /** What the faults of a stream are to an answer in one piece. */
 function planWhole(
-  envelope: Envelope,
+  body: string,
   { faults }: MockBehaviour,
   headers: Readonly<Record<string, string>>,
 ): Step[] {
-  let steps = whole(200, completionBody(envelope), headers);
+  let steps = whole(200, body, headers);
   const half = (): Step[] => {
     const [head, write] = steps as [Step, Step & { do: 'write' }];
-    const body = Buffer.from(write.data);
-    return [head, { do: 'write', data: body.subarray(0, Math.ceil(body.length / 2)) }];
+    const bytes = Buffer.from(write.data);
+    return [head, { do: 'write', data: bytes.subarray(0, Math.ceil(bytes.length / 2)) }];
   };
   for (const fault of faults) {
     switch (fault.kind) {
@@ -150,7 +154,7 @@ function planWhole(
         break;
       case 'end_mid_stream':
       case 'invalid_json_event':
-        steps = whole(200, completionBody(envelope).slice(0, -20), headers);
+        steps = whole(200, body.slice(0, -20), headers);
         break;
       case 'error_mid_stream':
       case 'error_first_frame':
@@ -162,7 +166,7 @@ function planWhole(
         break;
       case 'comments':
         // What OpenRouter's keep-alive is to an answer that is not streamed.
-        steps = whole(200, `\n         \n${completionBody(envelope)}`, headers);
+        steps = whole(200, `\n         \n${body}`, headers);
         break;
       default:
     }

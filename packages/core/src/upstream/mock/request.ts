@@ -1,4 +1,4 @@
-/** A chat request as far as a mock must understand it. Tolerant: what it does not know, it ignores. */
+/** A request as far as a mock must understand it, and chat's way to write it. Tolerant: what it does not know, it ignores. */
 
 export interface MockRequest {
   readonly model: string;
@@ -10,7 +10,12 @@ export interface MockRequest {
   readonly lastRole: string;
   readonly lastUserText: string;
   readonly images: number;
+  /** Over all prompts. */
   readonly choices: number;
+  /** Nothing stands around the texts: no roles, no beginning of an answer. */
+  readonly plain: boolean;
+  /** Prompt tokens that were given as tokens. */
+  readonly ids: number;
   /** Per choice; null = unbounded. */
   readonly maxTokens: number | null;
   readonly json: 'text' | 'object' | 'schema';
@@ -34,14 +39,26 @@ export interface MockRefusal {
 /** As OpenAI has it; also what keeps one request from filling the memory. */
 const CHOICES_MAX = 128;
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
-const asObject = (value: unknown): Json =>
+export const asObject = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
-const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
+export const asArray = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
 
-export function readRequest(body: unknown): MockRequest | MockRefusal {
+export function readChat(body: unknown): MockRequest | MockRefusal {
+  const wrong = checkBody(body, ['n', 'max_tokens', 'max_completion_tokens']);
+  if (wrong !== null) return wrong;
+  const json = body as Json;
+  const messages = asArray(json.messages).map(asObject);
+  if (messages.length === 0) {
+    return refusal(400, "Invalid 'messages': empty array.", 'empty_array', 'messages');
+  }
+  return { ...readConversation(messages), ...readOptions(json) };
+}
+
+/** What every endpoint refuses. `counts`: integers from 1, where they are there. */
+export function checkBody(body: unknown, counts: readonly string[]): MockRefusal | null {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     return refusal(400, 'We could not parse the JSON body of your request.', null, null);
   }
@@ -49,11 +66,7 @@ export function readRequest(body: unknown): MockRequest | MockRefusal {
   if (typeof json.model !== 'string') {
     return refusal(400, 'you must provide a model parameter', null, 'model');
   }
-  const messages = asArray(json.messages).map(asObject);
-  if (messages.length === 0) {
-    return refusal(400, "Invalid 'messages': empty array.", 'empty_array', 'messages');
-  }
-  for (const param of ['n', 'max_tokens', 'max_completion_tokens']) {
+  for (const param of counts) {
     const value = json[param];
     if (value === undefined || value === null) continue;
     if (!Number.isSafeInteger(value) || (value as number) < 1) {
@@ -65,7 +78,7 @@ export function readRequest(body: unknown): MockRequest | MockRefusal {
     const message = `Invalid 'n': integer above maximum value ${CHOICES_MAX}.`;
     return refusal(400, message, 'integer_above_max_value', 'n');
   }
-  return { ...readConversation(messages), ...readOptions(json) };
+  return null;
 }
 
 export function isRefusal(value: MockRequest | MockRefusal): value is MockRefusal {
@@ -83,7 +96,7 @@ function readConversation(messages: readonly Json[]) {
   };
 }
 
-function readContent(content: unknown): { text: string; images: number } {
+export function readContent(content: unknown): { text: string; images: number } {
   if (typeof content === 'string') return { text: content, images: 0 };
   const parts = asArray(content).map(asObject);
   return {
@@ -101,6 +114,8 @@ function readOptions(json: Json) {
     includeUsage: asObject(json.stream_options).include_usage === true,
     hasStreamOptions: json.stream_options !== undefined && json.stream_options !== null,
     choices: (json.n ?? 1) as number,
+    plain: false,
+    ids: 0,
     maxTokens,
     json: readFormat(format.type),
     schema: asObject(format.json_schema).schema,
@@ -114,7 +129,7 @@ function readOptions(json: Json) {
   };
 }
 
-function readFormat(type: unknown): MockRequest['json'] {
+export function readFormat(type: unknown): MockRequest['json'] {
   if (type === 'json_object') return 'object';
   return type === 'json_schema' ? 'schema' : 'text';
 }
@@ -125,7 +140,7 @@ function readToolChoice(choice: unknown): MockRequest['toolChoice'] {
   return name === '' ? 'auto' : { name };
 }
 
-function refusal(
+export function refusal(
   status: number,
   message: string,
   code: string | null,

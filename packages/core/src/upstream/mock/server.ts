@@ -12,14 +12,17 @@ import { CallLog, type OpenCall } from './call-log.ts';
 import { planAnswer, whole } from './plan.ts';
 import { play } from './play.ts';
 import type { Step } from './step.ts';
-import { errorBody } from './wire.ts';
+import { CHAT, errorBody, type MockEndpoint } from './wire.ts';
+import { COMPLETIONS } from './wire-completions.ts';
+import { EMBEDDINGS } from './wire-embeddings.ts';
+import { RESPONSES } from './wire-responses.ts';
 
 export interface MockOptions extends Partial<MockBehaviour> {
   /** Others are 404, and `GET /v1/models` lists these; null = any. */
   readonly models?: readonly string[] | null;
   /** Where set, others are 401. */
   readonly apiKey?: string | null;
-  /** Overrides the behaviour, per chat request. */
+  /** Overrides the behaviour, per request for an answer. */
   readonly script?: (call: MockCall) => Partial<MockBehaviour> | undefined;
   /** Calls that are remembered; 0 = none. */
   readonly keepCalls?: number;
@@ -134,7 +137,13 @@ function answerTo(call: OpenCall, options: MockOptions, log: CallLog): readonly 
   }
   switch (`${call.method} ${call.path}`) {
     case 'POST /v1/chat/completions':
-      return chatAnswer(call, options, log, headers);
+      return answerOf(CHAT, call, options, log, headers);
+    case 'POST /v1/responses':
+      return answerOf(RESPONSES, call, options, log, headers);
+    case 'POST /v1/completions':
+      return answerOf(COMPLETIONS, call, options, log, headers);
+    case 'POST /v1/embeddings':
+      return answerOf(EMBEDDINGS, call, options, log, headers);
     case 'GET /v1/models':
       return whole(200, modelList(options.models ?? []), headers);
     default:
@@ -143,7 +152,8 @@ function answerTo(call: OpenCall, options: MockOptions, log: CallLog): readonly 
   }
 }
 
-function chatAnswer(
+function answerOf(
+  endpoint: MockEndpoint,
   call: OpenCall,
   options: MockOptions,
   log: CallLog,
@@ -151,11 +161,12 @@ function chatAnswer(
 ): readonly Step[] {
   const { script, models = null } = options;
   const behaviour: MockBehaviour = { ...BEHAVIOUR_DEFAULTS, ...options, ...script?.(call) };
-  const faulty = isFaulty(log.nextChat(), behaviour.faultRate);
+  const faulty = isFaulty(log.nextAnswer(), behaviour.faultRate);
   return planAnswer({
+    endpoint,
     json: call.json,
     behaviour: faulty ? behaviour : { ...behaviour, faults: [] },
-    id: `chatcmpl-${log.series}${call.nth}`,
+    id: `${endpoint.idPrefix}${log.series}${call.nth}`,
     createdSecs: Math.floor(Date.now() / 1000),
     models,
     headers: { ...headers, ...behaviour.headers },

@@ -2,12 +2,13 @@
 import type { MockFault } from '../../config/types.ts';
 import type { MockBehaviour } from './behaviour.ts';
 import type { Step } from './step.ts';
-import { type Envelope, errorBody, type StreamEvent, streamEvents, usageBody } from './wire.ts';
+import { type Envelope, errorBody, type MockEndpoint, type StreamEvent } from './wire.ts';
 
 /** Sizes of the pieces that `split_writes` cuts bytes into, over and over. */
 const SPLITS = [1, 2, 3, 5, 7];
 
 export function planStream(
+  endpoint: MockEndpoint,
   envelope: Envelope,
   behaviour: MockBehaviour,
   headers: Readonly<Record<string, string>>,
@@ -16,10 +17,10 @@ export function planStream(
   const has = (kind: MockFault['kind']): boolean => faults.some((fault) => fault.kind === kind);
   const { prompt, cached } = envelope.answer.usage;
   const usageSoFar = (completion: number): object =>
-    usageBody({ prompt, completion, reasoning: 0, cached });
-  const events = streamEvents(envelope, has('usage_every_chunk') ? usageSoFar : null).filter(
-    ({ kind }) => kind !== 'done' || !has('no_done'),
-  );
+    endpoint.usage({ prompt, completion, reasoning: 0, cached });
+  const events = endpoint
+    .events(envelope, has('usage_every_chunk') ? usageSoFar : null)
+    .filter(({ kind }) => kind !== 'done' || !has('no_done'));
   const newline = has('crlf') ? '\r\n' : '\n';
   const head: Step = {
     do: 'head',
@@ -39,12 +40,13 @@ export function planStream(
     const { steps, over } = beforeEvent(faults, events, nth, newline);
     body.push(...steps);
     if (over) break;
-    body.push(...comment, dataEvent(event.data, newline));
+    body.push(...comment, dataEvent(event.data, newline, event.event));
   }
   return finish(head, body, faults);
 }
 
-const frame = (data: string, newline: string): string => `data: ${data}${newline}${newline}`;
+const frame = (data: string, newline: string, event: string | undefined): string =>
+  `${event === undefined ? '' : `event: ${event}${newline}`}data: ${data}${newline}${newline}`;
 
 /** What goes wrong before the nth event, and whether the answer is over then. */
 function beforeEvent(
@@ -91,9 +93,9 @@ function midStream(kind: MidStreamFault, newline: string): { steps: Step[]; over
   }
 }
 
-const dataEvent = (data: string, newline: string): Step => ({
+const dataEvent = (data: string, newline: string, event?: string): Step => ({
   do: 'write',
-  data: frame(data, newline),
+  data: frame(data, newline, event),
   events: 1,
 });
 

@@ -1,6 +1,6 @@
 /** The bodies of OpenAI's chat completions: whole, in chunks, and as errors. */
 import type { MockAnswer, MockChoice, MockUsage } from './answer.ts';
-import type { MockRequest } from './request.ts';
+import { type MockRefusal, type MockRequest, readChat } from './request.ts';
 
 export interface Envelope {
   readonly id: string;
@@ -14,9 +14,22 @@ export interface Envelope {
 /** One data event of a stream. */
 export interface StreamEvent {
   readonly kind: 'delta' | 'usage' | 'done';
+  /** Its type, where the endpoint names them. */
+  readonly event?: string;
   readonly data: string;
   /** Output tokens so far, all choices. */
   readonly tokens: number;
+}
+
+/** How an endpoint is read and answered. */
+export interface MockEndpoint {
+  /** Begins the ids of its answers. */
+  readonly idPrefix: string;
+  read(body: unknown): MockRequest | MockRefusal;
+  whole(envelope: Envelope): string;
+  /** In order. `usageSoFar`: in every chunk, as some do. */
+  events(envelope: Envelope, usageSoFar: ((tokens: number) => object) | null): StreamEvent[];
+  usage(usage: MockUsage): object;
 }
 
 export function usageBody({ prompt, completion, reasoning, cached }: MockUsage): object {
@@ -44,7 +57,7 @@ export function errorBody(
   return JSON.stringify({ error: { message, type, param, code } });
 }
 
-export function completionBody({ id, createdSecs, request, answer, usage }: Envelope): string {
+function completionBody({ id, createdSecs, request, answer, usage }: Envelope): string {
   return JSON.stringify({
     id,
     object: 'chat.completion',
@@ -73,7 +86,7 @@ export function completionBody({ id, createdSecs, request, answer, usage }: Enve
 }
 
 /** The chunks of a stream in order; choices take turns. `usageSoFar`: in every chunk, as some do. */
-export function streamEvents(
+function streamEvents(
   envelope: Envelope,
   usageSoFar: ((tokens: number) => object) | null,
 ): StreamEvent[] {
@@ -142,5 +155,13 @@ function choiceDeltas(id: string, choice: MockChoice, index: number): object[] {
   ];
 }
 
-const callId = (id: string, choice: number, nth: number): string =>
+export const callId = (id: string, choice: number, nth: number): string =>
   `call_${id.replace(/\W/g, '')}_${choice}_${nth}`;
+
+export const CHAT: MockEndpoint = {
+  idPrefix: 'chatcmpl-',
+  read: readChat,
+  whole: completionBody,
+  events: streamEvents,
+  usage: usageBody,
+};

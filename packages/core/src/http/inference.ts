@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/caller.ts';
 import { refuse } from '../errors.ts';
-import { type Call, type Stages, serveChat } from '../lifecycle.ts';
+import { type Call, type Stages, serveRequest } from '../lifecycle.ts';
+import type { Endpoint } from '../openai/api-request.ts';
 import type { Outcome } from '../outcome.ts';
 import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
 import { type AuthDeps, spender } from './authenticate.ts';
@@ -11,7 +13,7 @@ import { createClientStream, endWithin } from './client-stream.ts';
 import { wishOf } from './cost.ts';
 import { writeRefusal } from './hardening.ts';
 
-export interface ChatRouteDeps extends AuthDeps {
+export interface InferenceRouteDeps extends AuthDeps {
   readonly stages: Stages;
   readonly clientStallMs: () => number;
   readonly bodyLimitBytes: number;
@@ -44,16 +46,33 @@ const DRAINING = refuse(
   'This core is shutting down. Send the request again; another one answers.',
 );
 
-export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps): void {
+const PATHS: Readonly<Record<Endpoint, string>> = {
+  chat: '/chat/completions',
+  responses: '/responses',
+  completions: '/completions',
+  embeddings: '/embeddings',
+};
+
+const NOT_STORED = refuse(
+  'not_found',
+  'No response is stored here: each may come from another seller. Keep the answer of POST /v1/responses, and send the conversation in its input with store: false.',
+);
+
+/** Everything that costs money goes through here: one gate, one lifecycle. */
+export function inferenceRoutes(app: FastifyInstance, deps: InferenceRouteDeps): void {
   const { activity } = deps;
 
-  async function handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function handle(
+    endpoint: Endpoint,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): Promise<FastifyReply> {
     if (activity.draining) return writeRefusal(reply, DRAINING);
-    const call = createCall(deps, request, reply);
+    const call = createCall(deps, endpoint, request, reply);
     activity.running++;
     request.isServing = true;
     try {
-      const outcome = await serveChat(deps.stages, call);
+      const outcome = await serveRequest(deps.stages, call);
       deps.record(outcome, call);
       return answer(deps, reply, call, outcome);
     } finally {
@@ -82,7 +101,7 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
     });
   }
 
-  for (const url of ['/v1/chat/completions', '/chat/completions']) {
+  const serve = (endpoint: Endpoint, url: string): void => {
     app.post(url, {
       // Before the body is read, so that nobody's gigabyte is taken in for nothing.
       async onRequest(request, reply) {
@@ -103,12 +122,27 @@ export function chatCompletionsRoute(app: FastifyInstance, deps: ChatRouteDeps):
         count(request, reply, place);
         return undefined;
       },
-      handler: handle,
+      handler: (request, reply) => handle(endpoint, request, reply),
     });
+  };
+  for (const prefix of ['/v1', '']) {
+    for (const [endpoint, path] of Object.entries(PATHS)) {
+      serve(endpoint as Endpoint, prefix + path);
+    }
+    const stored = `${prefix}/responses/:id`;
+    app.get(stored, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.get(`${stored}/input_items`, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.delete(stored, (_request, reply) => writeRefusal(reply, NOT_STORED));
+    app.post(`${stored}/cancel`, (_request, reply) => writeRefusal(reply, NOT_STORED));
   }
 }
 
-function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: FastifyReply): Call {
+function createCall(
+  deps: InferenceRouteDeps,
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Call {
   const gone = new AbortController();
   const receivedAtMs = request.receivedAtMs;
   reply.raw.once('close', () => {
@@ -117,7 +151,9 @@ function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: Fastify
   if (reply.raw.destroyed) gone.abort();
   return {
     caller: request.caller!,
+    endpoint,
     correlationId: request.id,
+    answerId: randomUUID().replaceAll('-', ''),
     body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
     receivedAtMs,
     wish: wishOf(request),
@@ -139,7 +175,7 @@ function createCall(deps: ChatRouteDeps, request: FastifyRequest, reply: Fastify
 }
 
 function answer(
-  deps: ChatRouteDeps,
+  deps: InferenceRouteDeps,
   reply: FastifyReply,
   call: Call,
   outcome: Outcome,
@@ -167,7 +203,7 @@ function answer(
         ...factHeaders(outcome.facts, latencyOf(deps, call)),
       });
       if (outcome.kind === 'refused') return writeRefusal(reply, outcome.refusal);
-      // It was parsed as a completion, whatever the provider called it; SDKs go by this header.
+      // It was parsed as an answer, whatever the provider called it; SDKs go by this header.
       if (!/json/i.test(String(reply.getHeader('content-type') ?? ''))) {
         reply.header('content-type', 'application/json');
       }
@@ -181,7 +217,7 @@ function answer(
 const nameOf = (caller: Caller, request: FastifyRequest): string =>
   caller.kind === 'agent' ? caller.agentId : caller.kind === 'operator' ? 'operator' : request.ip;
 
-const latencyOf = (deps: ChatRouteDeps, call: Call): number =>
+const latencyOf = (deps: InferenceRouteDeps, call: Call): number =>
   deps.stages.nowMs() - call.receivedAtMs;
 
 const textOf = (header: string | string[] | undefined): string | null => header?.toString() ?? null;

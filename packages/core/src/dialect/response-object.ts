@@ -1,0 +1,111 @@
+/** The objects of the Responses API that core writes itself, for answers that came as chat. */
+import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
+import { normalizeUsage } from '../openai/usage.ts';
+import type { Bill } from '../stream/trailer.ts';
+import type { AnswerOrder } from './dialect.ts';
+
+export type Item = MessageItem | CallItem;
+
+export interface MessageItem {
+  readonly type: 'message';
+  readonly id: string;
+  readonly role: 'assistant';
+  readonly status: Status;
+  readonly content: readonly Part[];
+}
+
+export interface CallItem {
+  readonly type: 'function_call';
+  readonly id: string;
+  readonly call_id: string;
+  readonly name: string;
+  readonly arguments: string;
+  readonly status: Status;
+}
+
+export type Part =
+  | {
+      readonly type: 'output_text';
+      readonly text: string;
+      readonly annotations: readonly never[];
+      readonly logprobs: readonly never[];
+    }
+  | { readonly type: 'refusal'; readonly refusal: string };
+
+export type Status = 'in_progress' | 'completed' | 'incomplete';
+
+export const textPart = (text: string): Part => ({
+  type: 'output_text',
+  text,
+  annotations: [],
+  logprobs: [],
+});
+export const refusalPart = (refusal: string): Part => ({ type: 'refusal', refusal });
+
+/** How an answer ended, by chat's finish reason; null = as it should. */
+export function incompleteReason(finish: string | undefined): string | null {
+  if (finish === 'length') return 'max_output_tokens';
+  return finish === 'content_filter' ? 'content_filter' : null;
+}
+
+export interface ResponseState {
+  readonly model: string;
+  readonly status: 'in_progress' | 'completed' | 'incomplete';
+  readonly incomplete: string | null;
+  readonly output: readonly Item[];
+  readonly usage: object | null;
+}
+
+/** A response with everything that OpenAI's SDKs expect to find; it says what was asked, as theirs does. */
+export function responseObject(order: AnswerOrder, state: ResponseState): object {
+  const { request, id, createdSecs } = order;
+  const { body } = request;
+  return {
+    id: `resp_${id}`,
+    object: 'response',
+    created_at: createdSecs,
+    status: state.status,
+    background: false,
+    error: null,
+    incomplete_details: state.incomplete === null ? null : { reason: state.incomplete },
+    instructions: body.instructions ?? null,
+    max_output_tokens: body.max_output_tokens ?? null,
+    max_tool_calls: body.max_tool_calls ?? null,
+    metadata: body.metadata ?? {},
+    model: state.model,
+    output: state.output,
+    parallel_tool_calls: body.parallel_tool_calls ?? true,
+    previous_response_id: null,
+    reasoning: { effort: null, summary: null, ...asObject(body.reasoning) },
+    service_tier: body.service_tier ?? 'default',
+    // Nobody keeps it: a later request cannot refer to it.
+    store: false,
+    temperature: body.temperature ?? null,
+    text: { format: { type: 'text' }, ...asObject(body.text) },
+    tool_choice: body.tool_choice ?? 'auto',
+    tools: toolsOf(request),
+    top_p: body.top_p ?? null,
+    truncation: body.truncation ?? 'disabled',
+    usage: state.usage,
+    user: body.user ?? null,
+  };
+}
+
+const toolsOf = ({ body }: ApiRequest): readonly unknown[] =>
+  Array.isArray(body.tools) ? body.tools : [];
+
+const asObject = (value: unknown): JsonObject =>
+  typeof value === 'object' && value !== null ? (value as JsonObject) : {};
+
+/** As it was billed: by the provider's word, or by our own count. */
+export function responseUsage(bill: Bill, reported: unknown): object | null {
+  const usage = normalizeUsage(bill.estimated ? bill.usage : reported);
+  if (usage === null) return null;
+  return {
+    input_tokens: usage.inputTokens,
+    input_tokens_details: { cached_tokens: usage.cachedInputTokens },
+    output_tokens: usage.outputTokens,
+    output_tokens_details: { reasoning_tokens: usage.reasoningTokens },
+    total_tokens: usage.inputTokens + usage.outputTokens,
+  };
+}
