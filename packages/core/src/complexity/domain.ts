@@ -30,5 +30,6 @@ export function domainGain(domain: Domain, buckets: Uint16Array, bucketCount: nu
     gain += likely * subjects[from + dimensions + 1]!;
     total += likely;
   }
-  return gain / total;
+  // Without subjects nothing is known.
+  return total === 0 ? 0 : gain / total;
 }
