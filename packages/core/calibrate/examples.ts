@@ -68,3 +68,13 @@ export function readExamples(folder: string): Example[] {
   }
   return examples;
 }
+
+/** Mean gap per source: which set a prompt is from must not be what is learned. */
+export function meansOf(examples: readonly Example[]): Map<Source, number> {
+  const sums = new Map<Source, [sum: number, count: number]>();
+  for (const { source, gap } of examples) {
+    const [sum, count] = sums.get(source) ?? [0, 0];
+    sums.set(source, [sum + gap, count + 1]);
+  }
+  return new Map(Array.from(sums, ([source, [sum, count]]) => [source, sum / count]));
+}

@@ -48,11 +48,14 @@ export interface Tally {
   numbers: number;
   digits: number;
   decimals: number;
+  /** Written as 3/4. */
+  fractions: number;
   bigNumbers: number;
   years: number;
   prices: number;
   percentages: number;
   firstNumber: number;
+  smallestNumber: number;
   largestNumber: number;
   lines: number;
   /** Words of the sentence that is being read, and of the one before it. */
@@ -81,11 +84,13 @@ const emptyTally = (units: number): Tally => ({
   numbers: 0,
   digits: 0,
   decimals: 0,
+  fractions: 0,
   bigNumbers: 0,
   years: 0,
   prices: 0,
   percentages: 0,
   firstNumber: 0,
+  smallestNumber: 0,
   largestNumber: 0,
   lines: 1,
   sentenceWords: 0,
@@ -184,11 +189,13 @@ function readNumber(sample: string, start: number, tally: Tally): number {
     } else if (unit === 0x2e && scale === 0 && isDigit(sample, i + 1)) scale = 0.1;
     else if (unit !== 0x2c || !isDigit(sample, i + 1)) break;
   }
-  if (tally.numbers++ === 0) tally.firstNumber = value;
+  if (tally.numbers++ === 0) tally.firstNumber = tally.smallestNumber = value;
+  tally.smallestNumber = Math.min(tally.smallestNumber, value);
   tally.largestNumber = Math.max(tally.largestNumber, value);
   if (scale !== 0) tally.decimals++;
   else if (value >= YEARS[0] && value <= YEARS[1]) tally.years++;
   if (value >= BIG_NUMBER) tally.bigNumbers++;
+  if (start > 1 && sample[start - 1] === '/' && isDigit(sample, start - 2)) tally.fractions++;
   if (start > 0 && sortOf(sample.charCodeAt(start - 1)) === MONEY) tally.prices++;
   if (i < sample.length && sortOf(sample.charCodeAt(i)) === PERCENT) tally.percentages++;
   return i;
