@@ -1,10 +1,11 @@
 /**
  * Calibrates the complexity score and writes `src/complexity/calibrated.ts`.
  *
- *     node packages/core/calibrate/main.ts FOLDER [--write]
+ *     npx pnpm@12 exec node packages/core/calibrate/main.ts FOLDER [--write]
  *
  * FOLDER holds `mmlu.jsonl`, `gsm8k.jsonl` and `llmrouter.jsonl` (docs/complexity.md says what they
  * are). Without `--write` it prints the out-of-fold figures alone. Deterministic.
+ * What it writes is formatted by `npx pnpm@12 exec biome check --write packages/core/src/complexity`.
  */
 import { writeFileSync } from 'node:fs';
 import { expectedGain } from '../src/complexity/model.ts';
@@ -47,12 +48,13 @@ function outOfFold(examples: readonly Example[], partOf: PartOf): number[] {
 function print(title: string, examples: readonly Example[], scores: readonly number[]): void {
   for (const source of SETS) {
     const mine = examples.map((_, i) => i).filter((i) => examples[i]!.source === source);
-    const { apgr, cpt50, cpt80 } = curveOf(
+    const { apgr, cpt50, cpt80, deciles } = curveOf(
       mine.map((i) => scores[i]!),
       mine.map((i) => examples[i]!.gap),
     );
     const figures = `${apgr.toFixed(3)}  ${cpt50.toFixed(1)}  ${cpt80.toFixed(1)}`;
-    process.stdout.write(`${title.padEnd(28)} ${source.padEnd(10)} ${figures}\n`);
+    const curve = deciles.map((share) => share.toFixed(2)).join(' ');
+    process.stdout.write(`${title.padEnd(28)} ${source.padEnd(10)} ${figures}  ${curve}\n`);
   }
 }
 
@@ -69,7 +71,9 @@ if (flag === '--write') {
   const file = new URL('../src/complexity/calibrated.ts', import.meta.url);
   writeFileSync(file, calibratedSource(model, scale));
 } else {
-  process.stdout.write('                                        APGR   CPT50 CPT80\n');
+  process.stdout.write(
+    '                                        APGR   CPT50 CPT80 recovered at 10 … 90 %\n',
+  );
   print(
     'prompt length',
     examples,

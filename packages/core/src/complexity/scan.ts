@@ -180,8 +180,7 @@ function readNumber(sample: string, start: number, tally: Tally): number {
   for (; i < sample.length; i++) {
     const unit = sample.charCodeAt(i);
     if (kindOf(unit) === DIGIT) {
-      // Digits of scripts other than Latin count as 0: their number is not read, only that it is one.
-      const digit = unit < 0x3a ? unit - 0x30 : 0;
+      const digit = unit - 0x30;
       if (scale === 0) value = Math.min(1e12, value * 10 + digit);
       else value += digit * scale;
       if (scale !== 0) scale /= 10;
