@@ -143,10 +143,10 @@ export const CONCEPTS: readonly Concept[] = [
   concept(
     'form',
     'quantity',
-    'many much amount number total altogether cost costs price spend spends earn earns left remaining sold pay pays paid',
-    'wieviel wieviele viele kostet insgesamt combien total cuanto cuantos cuanta cuantas quanto quantos quantas',
-    'сколько всего стоит осталось',
-    '多少 总共 一共 几个 いく いくら 合計',
+    'many much amount number cost costs price spend spends earn earns sold pay pays paid',
+    'wieviel wieviele viele kostet combien cuanto cuantos cuanta cuantas quanto quantos quantas',
+    'сколько стоит',
+    '多少 几个 いく いくら',
   ),
   concept(
     'form',
@@ -226,7 +226,7 @@ export const CONCEPTS: readonly Concept[] = [
   concept(
     'reasoning',
     'calculation',
-    'calculat* comput* evaluat* solve* find determin* estimat* deriv* simplif* approximat* maximum minimum minimiz* maximiz* average ratio sum product',
+    'calculat* comput* evaluat* solve* find determin* estimat* deriv* simplif* approximat* maximum minimum minimiz* maximiz* average product',
     'berechn* lose bestimm* ermittl* calcul* resou* determine* trouve* resuelv* halla encuentr* resolv* encontr*',
     'вычисл* реши* найди* найти определ* рассчита*',
     '计算 求解 求出 最大 最小 計算 求め 解け',
@@ -258,7 +258,7 @@ export const CONCEPTS: readonly Concept[] = [
   concept(
     'reasoning',
     'steps',
-    'step steps stepwise carefully thorough* detail* comprehensive* first then finally think thinking reasoning schritt* sorgfaltig* ausfuhrlich* grundlich* etape* detaill* soigneusement paso pasos detallad* passo* detalhad*',
+    'step steps stepwise carefully thorough* detail* comprehensive* finally think thinking reasoning schritt* sorgfaltig* ausfuhrlich* grundlich* etape* detaill* soigneusement paso pasos detallad* passo* detalhad*',
     'шаг* подробн* тщательн*',
     '步骤 一步 详细 仔细 手順 詳し 段階',
   ),
@@ -273,10 +273,52 @@ export const CONCEPTS: readonly Concept[] = [
   concept(
     'reasoning',
     'proportion',
-    'each every per half twice double triple times percent percentage third quarter rate ratio more less than fewer remaining rest as average',
-    'jede* jeweils pro halb* doppelt* prozent* drittel* mal chaque moitie double pourcent* fois cada mitad doble ciento veces metade dobro porcent*',
-    'кажд* половин* вдвое процент* раз',
-    '每个 一半 百分 两倍 倍数 每天 半分 割合',
+    'each every per apiece twice double triple times percent percentage rate ratio',
+    'jede* jeweils pro doppelt* prozent* mal chaque double pourcent* fois cada doble ciento veces dobro porcent*',
+    'кажд* вдвое процент* раз',
+    '每个 百分 两倍 倍数 每天 割合',
+  ),
+  concept(
+    'reasoning',
+    'fraction',
+    'half halves third thirds quarter quarters fourth fourths fifth fifths sixth tenth halb* halft* drittel* viertel* moitie tiers quart mitad tercio cuarto metade terco quarto',
+    'половин* трет* четверт*',
+    '一半 半分 三分 四分',
+  ),
+  concept(
+    'reasoning',
+    'comparative',
+    'more less fewer than older younger taller shorter longer larger smaller greater faster slower heavier mehr weniger alter junger plus moins mas menos mayor menor maior',
+    'больше меньше старше младше',
+    '更多 更少 より',
+  ),
+  concept(
+    'reasoning',
+    'remainder',
+    'left remaining remains remainder rest leftover ubrig reste restant* queda quedan resto sobra sobram',
+    'осталось остал* остат*',
+    '剩下 剩余 残り',
+  ),
+  concept(
+    'reasoning',
+    'sum',
+    'total altogether combined together sum overall insgesamt zusammen somme ensemble juntos suma soma',
+    'вместе всего сумм*',
+    '总共 一共 合計',
+  ),
+  concept(
+    'reasoning',
+    'sequence',
+    'then after before later next until again dann danach nachher bevor puis ensuite avant apres luego despues antes depois',
+    'потом затем после',
+    '然后 之后 その',
+  ),
+  concept(
+    'reasoning',
+    'number_word',
+    'one two three four five six seven eight nine ten eleven twelve dozen twenty thirty forty fifty hundred thousand million zwei drei vier funf sechs sieben acht neun zehn deux trois quatre cinq huit neuf dix dos tres cuatro cinco seis siete ocho nueve diez dois quatro sete oito nove dez',
+    'два три четыре пять шесть семь восемь девять десять',
+    '两个 三个 四个 五个 十个',
   ),
   concept(
     'reasoning',
@@ -296,10 +338,39 @@ export const CONCEPTS: readonly Concept[] = [
   concept(
     'reasoning',
     'position',
-    'left right between next house houses first second third fourth order position* row taller older truth lies liar puzzle* logic* clue*',
+    'right between house houses first second order position* row truth lies liar puzzle* logic* clue*',
     'links rechts zwischen ratsel* gauche droite entre enigme* izquierda derecha acertijo* esquerda direita enigma*',
     'слева справа между загадк* логик* порядк*',
     '左边 右边 谜题 逻辑 左側 右側 論理',
+  ),
+
+  // ── Grammar: who speaks, and how sentences are joined ──────────────────────────────────────────
+  concept('form', 'conjunction', 'and und et y и also plus', 'или and/or 并且 以及 そして'),
+  concept(
+    'form',
+    'speaker',
+    'i me my mine we our us you your ich mir mein* wir du dein* je mon ma mes nous vous yo mi mis tu eu meu minha',
+    'я мне мой моя мы вы',
+    '我的 我们 你的 私の',
+  ),
+  concept(
+    'form',
+    'third_person',
+    'he she his her him they their them er sie sein* ihr* il elle ils leur su sus ele ela seu',
+    'он она они его',
+    '他的 她的 他们 彼の 彼女',
+  ),
+  concept(
+    'form',
+    'article',
+    'the a an der die das ein eine le la les un une el los una o os um uma',
+  ),
+  concept('form', 'preposition', 'of in by for with to from von zu de des du del da do'),
+  concept(
+    'form',
+    'past',
+    'was were had did went got became took gave made said war hatte etait avait era fue habia foi',
+    'был была было были',
   ),
 
   // ── Code ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,7 +1,7 @@
 /**
- * One pass over a bounded sample of a text: which concepts its words name, how many numbers, symbols
- * and lines it has, and into which buckets its words and pairs of words hash. Work and memory depend
- * on the sample alone, so that a prompt of any size costs the same.
+ * One pass over a bounded sample of a text: which concepts its words name, what numbers, symbols,
+ * sentences and lines it has, and into which buckets its words hash. Work and memory depend on the
+ * sample alone, so that a prompt of any size costs the same.
  */
 import {
   DIGIT,
@@ -16,35 +16,53 @@ import {
   SYMBOL,
 } from './folding.ts';
 import { CONCEPTS } from './lexicon.ts';
+import { findStem, PREFIX_CHARS_MIN, STEMS } from './stems.ts';
+import { MONEY, PERCENT, QUESTION, SENTENCE_END, SORTS, sortOf } from './symbols.ts';
 
 /** UTF-16 code units of a sample's two ends; a shorter text is read whole. */
 export const SAMPLE_HEAD_CHARS = 1_600;
 export const SAMPLE_TAIL_CHARS = 800;
 export const SAMPLE_CHARS = SAMPLE_HEAD_CHARS + SAMPLE_TAIL_CHARS;
 
-/** Buckets of hashed words and word pairs; a power of two. */
-export const BUCKETS = 1 << 15;
-/** A stem shorter than this is looked up as a whole word only. */
-const PREFIX_CHARS_MIN = 3;
+/** Buckets of hashed words; a power of two. */
+export const BUCKETS = 1 << 12;
+const LONG_WORD_LETTERS = 8;
+const BIG_NUMBER = 100;
+/** A whole number in this range without a unit is most often a year. */
+const YEARS = [1_400, 2_100] as const;
 
 export interface Tally {
   /** Matches of each concept of CONCEPTS, by its index. */
   readonly concepts: Uint16Array;
+  /** Symbols of each sort of symbols.ts. */
+  readonly symbols: Uint16Array;
   /** Distinct buckets hit, in order of appearance; `bucketCount` of them are set. */
   readonly buckets: Uint16Array;
   bucketCount: number;
   words: number;
+  longWords: number;
   letters: number;
   capitals: number;
+  /** Words with a capital inside of a sentence. */
+  names: number;
   numbers: number;
   digits: number;
+  decimals: number;
+  /** Written as 3/4. */
+  fractions: number;
+  bigNumbers: number;
+  years: number;
+  prices: number;
+  percentages: number;
+  firstNumber: number;
+  smallestNumber: number;
+  largestNumber: number;
   lines: number;
-  /** Symbols by what they are typical of. */
-  mathSymbols: number;
-  codeSymbols: number;
-  sentenceEnds: number;
-  questions: number;
-  quotes: number;
+  /** Words of the sentence that is being read, and of the one before it. */
+  sentenceWords: number;
+  lastSentence: number;
+  longestSentence: number;
+  sentences: number;
 }
 
 /** The two ends of a long text, else the text. */
@@ -53,126 +71,32 @@ export function sampleOf(text: string): string {
   return `${text.slice(0, SAMPLE_HEAD_CHARS)}\n${text.slice(text.length - SAMPLE_TAIL_CHARS + 1)}`;
 }
 
-// ── Stems ────────────────────────────────────────────────────────────────────────────────────────
-
-/** Open addressing over the hashes of stems; twice as many slots as stems at least. */
-interface StemTable {
-  readonly keys: Int32Array;
-  /** First of a stem's concepts in CONCEPTS plus one; 0 = empty slot. */
-  readonly concepts: Uint8Array;
-  readonly mask: number;
-}
-
-function buildStems(): { whole: StemTable; prefix: StemTable } {
-  const whole: [number, number][] = [];
-  const prefix: [number, number][] = [];
-  CONCEPTS.forEach(({ stems }, index) => {
-    for (const stem of stems.split(' ')) {
-      const open = stem.endsWith('*');
-      let hash = HASH_START;
-      for (const unit of unitsOf(open ? stem.slice(0, -1) : stem)) hash = hashStep(hash, unit);
-      (open ? prefix : whole).push([hash, index]);
-    }
-  });
-  return { whole: tableOf(whole), prefix: tableOf(prefix) };
-}
-
-function unitsOf(stem: string): number[] {
-  return Array.from({ length: stem.length }, (_, i) => fold(stem.charCodeAt(i)));
-}
-
-function tableOf(entries: readonly (readonly [hash: number, concept: number])[]): StemTable {
-  const size = 2 ** Math.ceil(Math.log2(entries.length * 4));
-  const table = { keys: new Int32Array(size), concepts: new Uint8Array(size), mask: size - 1 };
-  for (const [hash, concept] of entries) {
-    let slot = hash & table.mask;
-    while (table.concepts[slot] !== 0 && table.keys[slot] !== hash) slot = (slot + 1) & table.mask;
-    // A stem that two concepts share belongs to the first.
-    if (table.concepts[slot] !== 0) continue;
-    table.keys[slot] = hash;
-    table.concepts[slot] = concept + 1;
-  }
-  return table;
-}
-
-/** The stem's concept plus one; 0 = no such stem. */
-function findStem(table: StemTable, hash: number): number {
-  let slot = hash & table.mask;
-  for (;;) {
-    const found = table.concepts[slot]!;
-    if (found === 0 || table.keys[slot] === hash) return found;
-    slot = (slot + 1) & table.mask;
-  }
-}
-
-const STEMS = buildStems();
-
-// ── Symbols ──────────────────────────────────────────────────────────────────────────────────────
-
-const PROSE = 0;
-const MATHS = 1;
-const CODE = 2;
-const SENTENCE_END = 3;
-const QUESTION = 4;
-const QUOTE = 5;
-
-const SYMBOLS = new Uint8Array(0x80);
-for (const [symbols, sort] of [
-  ['+*^=<>%$\\|', MATHS],
-  ['{}[]();_`#&@~/', CODE],
-  ['.!:', SENTENCE_END],
-  ['?', QUESTION],
-  ['"\'', QUOTE],
-] as const) {
-  for (const symbol of symbols) SYMBOLS[symbol.charCodeAt(0)] = sort;
-}
-
-function sortOf(unit: number): number {
-  if (unit < 0x80) return SYMBOLS[unit]!;
-  if (unit === 0x3002 || unit === 0xff01) return SENTENCE_END;
-  if (unit === 0xff1f || unit === 0xbf) return QUESTION;
-  // Operators, arrows, superscripts; degree, plus-minus, multiplication and division signs.
-  if (unit >= 0x2070 && unit < 0x2300) return MATHS;
-  return unit === 0xb0 || unit === 0xb1 || unit === 0xd7 || unit === 0xf7 ? MATHS : PROSE;
-}
-
-function countSymbol(tally: Tally, unit: number): void {
-  switch (sortOf(unit)) {
-    case MATHS:
-      tally.mathSymbols++;
-      break;
-    case CODE:
-      tally.codeSymbols++;
-      break;
-    case SENTENCE_END:
-      tally.sentenceEnds++;
-      break;
-    case QUESTION:
-      tally.questions++;
-      break;
-    case QUOTE:
-      tally.quotes++;
-      break;
-  }
-}
-
-// ── The pass ─────────────────────────────────────────────────────────────────────────────────────
-
 const emptyTally = (units: number): Tally => ({
   concepts: new Uint16Array(CONCEPTS.length),
-  buckets: new Uint16Array(2 * units + 2),
+  symbols: new Uint16Array(SORTS),
+  buckets: new Uint16Array(Math.min(units, BUCKETS)),
   bucketCount: 0,
   words: 0,
+  longWords: 0,
   letters: 0,
   capitals: 0,
+  names: 0,
   numbers: 0,
   digits: 0,
+  decimals: 0,
+  fractions: 0,
+  bigNumbers: 0,
+  years: 0,
+  prices: 0,
+  percentages: 0,
+  firstNumber: 0,
+  smallestNumber: 0,
+  largestNumber: 0,
   lines: 1,
-  mathSymbols: 0,
-  codeSymbols: 0,
-  sentenceEnds: 0,
-  questions: 0,
-  quotes: 0,
+  sentenceWords: 0,
+  lastSentence: 0,
+  longestSentence: 0,
+  sentences: 0,
 });
 
 /** Never throws, whatever the text holds; lone surrogates are symbols. Reads SAMPLE_CHARS at most. */
@@ -180,44 +104,49 @@ export function scan(text: string): Tally {
   const sample = sampleOf(text);
   const tally = emptyTally(sample.length);
   const seen = new Uint32Array(BUCKETS >> 5);
-  let previous = HASH_START;
   let i = 0;
   while (i < sample.length) {
     const unit = sample.charCodeAt(i);
     const kind = kindOf(unit);
-    if (kind === LETTER || kind === PAIRED) {
+    if (kind === LETTER) {
+      i = readWord(sample, i, tally);
+      note(tally, seen, wordHash);
+    } else if (kind === PAIRED) note(tally, seen, pairHash(sample, i++, tally));
+    else if (kind === DIGIT) {
       const start = i;
-      i = kind === LETTER ? endOfWord(sample, i, tally) : i + 1;
-      const word = kind === LETTER ? wordHash : pairHash(sample, start, tally);
-      note(tally, seen, word);
-      note(tally, seen, hashStep(Math.imul(previous, 31), word));
-      previous = word;
-      continue;
-    }
-    i++;
-    if (kind === DIGIT) {
-      const start = i;
-      while (i < sample.length && kindOf(sample.charCodeAt(i)) === DIGIT) i++;
-      tally.numbers++;
-      tally.digits += i - start + 1;
+      i = readNumber(sample, i, tally);
       // A number is a word by its length: which one it is says nothing.
-      const word = hashStep(HASH_START, -Math.min(4, i - start + 1));
-      note(tally, seen, word);
-      note(tally, seen, hashStep(Math.imul(previous, 31), word));
-      previous = word;
-    } else if (kind === SYMBOL) {
-      countSymbol(tally, unit);
-      note(tally, seen, hashStep(HASH_START, unit));
-    } else if (kind === NEWLINE) tally.lines++;
-    else if (kind !== SPACE) throw new RangeError(`no such kind of character: ${kind}`);
+      note(tally, seen, hashStep(HASH_START, -Math.min(4, i - start)));
+    } else {
+      i++;
+      if (kind === SYMBOL) {
+        const sort = sortOf(unit);
+        tally.symbols[sort]!++;
+        if (sort === SENTENCE_END || sort === QUESTION) endSentence(tally);
+      } else if (kind === NEWLINE) {
+        tally.lines++;
+        endSentence(tally);
+      } else if (kind !== SPACE) throw new RangeError(`no such kind of character: ${kind}`);
+    }
   }
+  endSentence(tally);
   return tally;
 }
 
-/** Hash of the word that `endOfWord` read last: a second result without an object per word. */
+/** A mark ends a sentence where words stand before it. */
+function endSentence(tally: Tally): void {
+  if (tally.sentenceWords === 0) return;
+  tally.sentences++;
+  tally.longestSentence = Math.max(tally.longestSentence, tally.sentenceWords);
+  tally.lastSentence = tally.sentenceWords;
+  tally.sentenceWords = 0;
+}
+
+/** Hash of the word that `readWord` read last: a second result without an object per word. */
 let wordHash = HASH_START;
 
-function endOfWord(sample: string, start: number, tally: Tally): number {
+/** Returns where the word that starts at `start` ends. */
+function readWord(sample: string, start: number, tally: Tally): number {
   let hash = HASH_START;
   let named = 0;
   let i = start;
@@ -225,7 +154,10 @@ function endOfWord(sample: string, start: number, tally: Tally): number {
     const unit = sample.charCodeAt(i);
     if (kindOf(unit) !== LETTER) break;
     const folded = fold(unit);
-    if (folded !== unit) tally.capitals++;
+    if (folded !== unit) {
+      tally.capitals++;
+      if (i === start && tally.sentenceWords > 0) tally.names++;
+    }
     hash = hashStep(hash, folded);
     if (i - start + 1 >= PREFIX_CHARS_MIN && named === 0) named = findStem(STEMS.prefix, hash);
   }
@@ -233,10 +165,43 @@ function endOfWord(sample: string, start: number, tally: Tally): number {
   if (whole !== 0) named = whole;
   if (named !== 0) tally.concepts[named - 1]!++;
   tally.words++;
+  tally.sentenceWords++;
+  if (i - start >= LONG_WORD_LETTERS) tally.longWords++;
   tally.letters += i - start;
   wordHash = hash;
   return i;
 }
+
+/** Returns where the number ends: digits, with commas and full stops between them. */
+function readNumber(sample: string, start: number, tally: Tally): number {
+  let value = 0;
+  let scale = 0;
+  let i = start;
+  for (; i < sample.length; i++) {
+    const unit = sample.charCodeAt(i);
+    if (kindOf(unit) === DIGIT) {
+      const digit = unit - 0x30;
+      if (scale === 0) value = Math.min(1e12, value * 10 + digit);
+      else value += digit * scale;
+      if (scale !== 0) scale /= 10;
+      tally.digits++;
+    } else if (unit === 0x2e && scale === 0 && isDigit(sample, i + 1)) scale = 0.1;
+    else if (unit !== 0x2c || !isDigit(sample, i + 1)) break;
+  }
+  if (tally.numbers++ === 0) tally.firstNumber = tally.smallestNumber = value;
+  tally.smallestNumber = Math.min(tally.smallestNumber, value);
+  tally.largestNumber = Math.max(tally.largestNumber, value);
+  if (scale !== 0) tally.decimals++;
+  else if (value >= YEARS[0] && value <= YEARS[1]) tally.years++;
+  if (value >= BIG_NUMBER) tally.bigNumbers++;
+  if (start > 1 && sample[start - 1] === '/' && isDigit(sample, start - 2)) tally.fractions++;
+  if (start > 0 && sortOf(sample.charCodeAt(start - 1)) === MONEY) tally.prices++;
+  if (i < sample.length && sortOf(sample.charCodeAt(i)) === PERCENT) tally.percentages++;
+  return i;
+}
+
+const isDigit = (sample: string, at: number): boolean =>
+  at < sample.length && kindOf(sample.charCodeAt(at)) === DIGIT;
 
 /** A character of a script without spaces, with the one after it: about half a word. */
 function pairHash(sample: string, at: number, tally: Tally): number {
@@ -248,7 +213,10 @@ function pairHash(sample: string, at: number, tally: Tally): number {
   const named = findStem(STEMS.whole, hash);
   if (named !== 0) tally.concepts[named - 1]!++;
   tally.letters++;
-  if ((at & 1) === 0) tally.words++;
+  if ((at & 1) === 0) {
+    tally.words++;
+    tally.sentenceWords++;
+  }
   return hash;
 }
 

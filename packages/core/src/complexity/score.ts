@@ -11,7 +11,8 @@
 import type { ApiRequest } from '../openai/api-request.ts';
 import { LEARNED } from './calibrated.ts';
 import { conversationOf } from './conversation.ts';
-import { DENSE_FEATURES, textFeatures } from './features.ts';
+import { textFeatures } from './features.ts';
+import { expectedGain } from './model.ts';
 import { structurePoints } from './structure.ts';
 import { type ComplexityWeights, DEFAULT_WEIGHTS } from './weights.ts';
 
@@ -57,13 +58,5 @@ export function scoreComplexity(
 
 /** What a text's words and shape are worth by themselves; 0 is the middle of realistic traffic. */
 export function textPoints(text: string, weights: ComplexityWeights): number {
-  const { dense, buckets, bucketCount } = textFeatures(text);
-  let points = LEARNED.offset;
-  for (let i = 0; i < dense.length; i++) {
-    points += weights[DENSE_FEATURES[i]!.group] * LEARNED.dense[i]! * dense[i]!;
-  }
-  if (bucketCount === 0) return points;
-  let words = 0;
-  for (let i = 0; i < bucketCount; i++) words += LEARNED.buckets[buckets[i]!]!;
-  return points + (weights.words * words * LEARNED.bucketScale) / Math.sqrt(bucketCount);
+  return LEARNED.offset + LEARNED.slope * expectedGain(LEARNED.model, textFeatures(text), weights);
 }

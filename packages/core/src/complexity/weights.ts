@@ -1,4 +1,4 @@
-import { FEATURE_GROUPS, type FeatureGroup } from './features.ts';
+import { FEATURE_GROUPS, type FeatureGroup } from './measures.ts';
 
 /** Multiplier of each group of features: 1 = as calibrated, 0 = without it. */
 export type ComplexityWeights = Readonly<Record<FeatureGroup, number>>;

@@ -3,7 +3,7 @@
  * instead: silently ignoring `max_sats_per_1k_output` removed people's spending caps, and reading
  * per-1k rates as per-1M billed a thousandth of the price.
  */
-import { FEATURE_GROUPS } from '../complexity/features.ts';
+import { FEATURE_GROUPS } from '../complexity/measures.ts';
 import { isTable } from './expand-env.ts';
 import type { Findings } from './findings.ts';
 import { type Path, pathKey } from './line-index.ts';
