@@ -84,7 +84,8 @@ const texts = (commands: readonly Command[]): string =>
 export const ALL_USAGE = `usage: node packages/vault/src/main.ts <command>; <command> --help shows one
 
 ${texts(LOCAL)}
-${texts(REMOTE)}${OVER_HTTP}${ASKS}${CODES}`;
+${USAGE.agents}
+${texts(REMOTE.slice(1))}${OVER_HTTP}${ASKS}${CODES}`;
 
 export const isCommand = (name: string | undefined): name is Command =>
   name !== undefined && Object.hasOwn(USAGE, name);

@@ -84,13 +84,11 @@ test('a policy without limits in the command is shown, and stays the version tha
   }
 });
 
-test('the dashboard shows sums, below zero as well', async () => {
+test('the dashboard shows what there is and what waits', async () => {
   await fundedAgent(vault);
   const { code, stdout } = await command('dashboard');
   expect(code).toBe(0);
-  expect(stdout).toMatch(
-    /mode +normal\n[\s\S]*\nsats\n[\s\S]*agents available +\d+[\s\S]*equity +-\d+/,
-  );
+  expect(stdout).toMatch(/mode +normal\n[\s\S]*\nsats\n[\s\S]*agents available +\d+/);
   expect(await json('dashboard')).toMatchObject({ mode: 'normal' });
 });
 
