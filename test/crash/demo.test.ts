@@ -197,7 +197,7 @@ describe('a demo that serves', () => {
     expect(commands.length).toBe(4);
     const { code, stdout, stderr } = await run('sh', ['-ec', commands.join('\n')]);
     expect(stderr).toBe('');
-    expect(stdout).toMatch(/^ag_\w+ {2}active {4}demo$/m);
+    expect(stdout).toMatch(/^ag_\w+ {2}active {2}2\S+Z {2}demo$/m);
     expect(stdout).toMatch(/^ag_\w+ has 10\d{3}\.\d+ sats available/m);
     expect(stdout).toMatch(/^ok: /m);
     expect(code).toBe(0);

@@ -1,7 +1,6 @@
 /** Options of `agents …`, named as the fields of the API. */
-import { parseArgs } from 'node:util';
-import { formatSats, msat } from '@arbstr/shared';
-import { StartError } from '../errors.ts';
+import { parseOptions, UsageError } from './options.ts';
+import { sats } from './table.ts';
 
 /** Of a body, ready to send. */
 export type Fields = Record<string, number | readonly string[] | null>;
@@ -29,40 +28,37 @@ const optionsOf = (options: Record<string, Kind>) =>
 export interface AgentOptions {
   readonly json: boolean;
   readonly sweep: boolean;
+  readonly yes: boolean;
   readonly idempotencyKey: string | undefined;
   readonly policy: Fields;
   readonly token: Fields;
+  /** All that were given, by their names. */
+  readonly values: object;
   readonly positionals: readonly string[];
 }
 
-export function parseOptions(args: readonly string[]): AgentOptions {
-  const { values, positionals } = parse(args);
+export const LIMITS = Object.keys(POLICY_OPTIONS);
+export const TOKEN_LIMITS = Object.keys(TOKEN_OPTIONS);
+
+export function parseAgentOptions(args: readonly string[]): AgentOptions {
+  const { values, positionals } = parseOptions(args, {
+    json: { type: 'boolean', default: false },
+    sweep: { type: 'boolean', default: false },
+    yes: { type: 'boolean', default: false },
+    'idempotency-key': { type: 'string' },
+    ...optionsOf(POLICY_OPTIONS),
+    ...optionsOf(TOKEN_OPTIONS),
+  });
   return {
     json: values.json === true,
     sweep: values.sweep === true,
-    idempotencyKey: values['idempotency-key'],
+    yes: values.yes === true,
+    idempotencyKey: values['idempotency-key'] as string | undefined,
     policy: fieldsOf(values, POLICY_OPTIONS),
     token: fieldsOf(values, TOKEN_OPTIONS),
+    values,
     positionals,
   };
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        json: { type: 'boolean', default: false },
-        sweep: { type: 'boolean', default: false },
-        'idempotency-key': { type: 'string' },
-        ...optionsOf(POLICY_OPTIONS),
-        ...optionsOf(TOKEN_OPTIONS),
-      },
-    });
-  } catch (error) {
-    throw new StartError((error as Error).message);
-  }
 }
 
 /** Options into fields of a body: `--max-fee-msat 5` is `max_fee_msat: 5`; `none` lifts. */
@@ -81,7 +77,7 @@ function fieldOf(name: string, kind: Kind, value: string): Fields[string] {
   if (kind === 'list') return value.split(',');
   const number = Number(value);
   if (value === '' || !Number.isSafeInteger(number)) {
-    throw new StartError(`--${name} must be an integer, or none`);
+    throw new UsageError(`--${name} must be an integer, or none`);
   }
   return number;
 }
@@ -89,5 +85,5 @@ function fieldOf(name: string, kind: Kind, value: string): Fields[string] {
 export function showField(field: string, value: unknown): string {
   if (value === null || value === undefined) return 'none';
   if (Array.isArray(value)) return value.length === 0 ? '(nothing)' : value.join(', ');
-  return field.endsWith('_msat') ? `${formatSats(msat(Number(value)))} sats` : `${value} ms`;
+  return field.endsWith('_msat') ? `${sats(Number(value))} sats` : `${value} ms`;
 }

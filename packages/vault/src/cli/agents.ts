@@ -1,23 +1,23 @@
 /** `agents …` and `deposit`: the operator's shortcuts over the REST API. */
-import { formatSats, msat } from '@arbstr/shared';
-import { StartError } from '../errors.ts';
-import { type Fields, POLICY_OPTIONS, parseOptions, showField } from './agent-options.ts';
-import { createOperatorClient, listAll, type OperatorClient } from './client.ts';
-import { AGENTS_USAGE } from './usage.ts';
+import { type Fields, LIMITS, parseAgentOptions, TOKEN_LIMITS } from './agent-options.ts';
+import { policyOf, policyVersions } from './agent-policy.ts';
+import { listAgents, showAgent } from './agent-view.ts';
+import { createOperatorClient, type OperatorClient } from './client.ts';
+import { mustConfirm, type Terminal } from './confirm.ts';
+import { amountOf, mustTake, operands, UsageError } from './options.ts';
+import { type Print, printer } from './print.ts';
+import { fields, sats } from './table.ts';
 
 interface Call {
   readonly client: OperatorClient;
-  readonly names: readonly string[];
+  /** As many as the action has `operands`. */
+  readonly operands: readonly string[];
   readonly policy: Fields;
   readonly token: Fields;
   readonly sweep: boolean;
-  readonly print: (answer: object, lines: string[]) => void;
-}
-
-interface ListedAgent {
-  id: string;
-  name: string;
-  disabled_at: number | null;
+  /** Asks where a terminal is there; throws where the answer is no. */
+  readonly confirm: (describe: () => Promise<string[]>) => Promise<void>;
+  readonly print: Print;
 }
 
 /** Null in the answer to a command that was done before. */
@@ -30,55 +30,68 @@ interface CreatedAgent extends Pick<IssuedToken, 'token'> {
   agent_id: string;
 }
 
-type Policy = { version: number; effective_from: number } & Record<string, unknown>;
+interface Action {
+  readonly operands: readonly string[];
+  readonly takes: readonly string[];
+  readonly run: (call: Call) => Promise<void>;
+}
+
+const ID = 'an agent id';
+const COMMON = ['json', 'idempotency-key'];
+const ACTIONS: Record<string, Action> = {
+  create: { operands: ['a name'], takes: LIMITS, run: create },
+  list: { operands: [], takes: [], run: ({ client, print }) => listAgents(client, print) },
+  show: {
+    operands: [ID],
+    takes: [],
+    run: ({ client, print, operands: [id] }) => showAgent(client, print, id!),
+  },
+  policy: {
+    operands: [ID],
+    takes: LIMITS,
+    run: ({ client, print, operands: [id], policy }) => policyOf(client, print, id!, policy),
+  },
+  'policy versions': {
+    operands: [ID],
+    takes: [],
+    run: ({ client, print, operands: [id] }) => policyVersions(client, print, id!),
+  },
+  'rotate-token': { operands: [ID], takes: [...TOKEN_LIMITS, 'yes'], run: rotateToken },
+  disable: { operands: [ID], takes: ['sweep', 'yes'], run: disable },
+  deposit: { operands: [ID, 'an amount in msat'], takes: [], run: deposit },
+};
 
 export async function agentsCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
+  terminal: () => Terminal | null,
 ): Promise<number> {
-  const { json, sweep, policy, token, idempotencyKey, positionals } = parseOptions(args);
-  const [action, ...names] = positionals;
-  const call: Call = {
+  const options = parseAgentOptions(args);
+  const [first, ...rest] = options.positionals;
+  const ofVersions = first === 'policy' && rest[0] === 'versions';
+  const name = ofVersions ? 'policy versions' : first;
+  if (name === undefined) throw new UsageError('agents needs to know what to do');
+  if (!Object.hasOwn(ACTIONS, name)) throw new UsageError(`agents cannot ${name}`);
+  const action = ACTIONS[name]!;
+  mustTake(name, options.values, [...COMMON, ...action.takes]);
+  const { json, sweep, yes, policy, token, idempotencyKey } = options;
+  await action.run({
+    operands: operands(ofVersions ? rest.slice(1) : rest, action.operands),
     client: createOperatorClient(environment, idempotencyKey),
-    names,
     policy,
     token,
     sweep,
-    print: (answer, lines) => {
-      process.stdout.write(json ? `${JSON.stringify(answer)}\n` : `${lines.join('\n')}\n`);
-    },
-  };
-  switch (action) {
-    case 'create':
-      await create(call);
-      return 0;
-    case 'list':
-      await list(call);
-      return 0;
-    case 'policy':
-      await setPolicy(call);
-      return 0;
-    case 'rotate-token':
-      await rotateToken(call);
-      return 0;
-    case 'disable':
-      await disable(call);
-      return 0;
-    case 'deposit':
-      await deposit(call);
-      return 0;
-    default:
-      process.stderr.write(`usage:\n${AGENTS_USAGE}`);
-      return 2;
-  }
+    confirm: (describe) => mustConfirm({ yes, terminal }, describe),
+    print: printer(json),
+  });
+  return 0;
 }
 
-async function create({ client, names, policy, print }: Call): Promise<void> {
+const pathOf = (id: string): string => `/agents/${encodeURIComponent(id)}`;
+
+async function create({ client, operands: [name], policy, print }: Call): Promise<void> {
   const hasPolicy = Object.keys(policy).length > 0;
-  const body = {
-    name: required(names[0], 'a name'),
-    ...(hasPolicy ? { policy } : {}),
-  };
+  const body = { name, ...(hasPolicy ? { policy } : {}) };
   const answer = await client.call<CreatedAgent>('POST', '/agents', body);
   print(answer, [
     `agent  ${answer.agent_id}`,
@@ -89,54 +102,21 @@ async function create({ client, names, policy, print }: Call): Promise<void> {
   ]);
 }
 
-async function list({ client, print }: Call): Promise<void> {
-  const agents = await listAll<ListedAgent>(client, '/agents', 'agents');
-  print(
-    { agents },
-    agents.map(
-      ({ id, name, disabled_at }) => `${id}  ${disabled_at ? 'disabled' : 'active  '}  ${name}`,
-    ),
-  );
-}
-
-async function policyVersions({ client, names, print }: Call): Promise<void> {
-  const id = required(names[1], 'an agent id');
-  const path = `/agents/${id}/policy/versions`;
-  const versions = await listAll<Policy>(client, path, 'versions');
-  const lines = versions.map((version) => {
-    const limits = Object.keys(POLICY_OPTIONS).flatMap((option) => {
-      const field = option.replaceAll('-', '_');
-      const value = version[field];
-      return value === null ? [] : [`${option} ${showField(field, value)}`];
-    });
-    const since = new Date(version.effective_from).toISOString();
-    return `version ${version.version}  since ${since}  ${limits.join(', ') || 'no limits'}`;
-  });
-  print({ versions }, lines.length === 0 ? ['no policy yet: it may spend nothing'] : lines);
-}
-
-async function setPolicy(call: Call): Promise<void> {
-  const { client, names, policy, print } = call;
-  if (names[0] === 'versions') return policyVersions(call);
-  const id = required(names[0], 'an agent id');
-  const path = `/operator/agents/${id}/policy`;
-  const answer = await client.call<{ policy: Policy }>('PATCH', path, policy);
-  print(answer, [
-    `policy version ${answer.policy.version}`,
-    ...Object.keys(POLICY_OPTIONS).map((option) => {
-      const field = option.replaceAll('-', '_');
-      return `  ${option.padEnd(22)}${showField(field, answer.policy[field])}`;
-    }),
-  ]);
-}
-
-async function rotateToken({ client, names, token, print }: Call): Promise<void> {
-  const id = required(names[0], 'an agent id');
-  const answer = await client.call<IssuedToken>('POST', `/agents/${id}/tokens`, token);
-  const overlap = token.overlap_secs ?? 0;
+async function rotateToken(call: Call): Promise<void> {
+  const { client, token, print, confirm } = call;
+  const id = call.operands[0]!;
+  const overlap = token.overlap_secs === undefined ? 0 : token.overlap_secs;
+  if (overlap === 0) {
+    await confirm(async () => [
+      'Every token that this agent has now ends at once (--overlap-secs N leaves it time):',
+      ...(await shown(client, id)),
+    ]);
+  }
+  const answer = await client.call<IssuedToken>('POST', `${pathOf(id)}/tokens`, token);
+  const olderOnes = overlap === null ? 'stay' : `end ${overlap === 0 ? 'now' : `in ${overlap} s`}`;
   print(answer, [
     tokenLine(answer.token),
-    `It is ${answer.token_id}; the older ones end ${overlap === 0 ? 'now' : `in ${overlap} s`}.`,
+    `It is ${answer.token_id}; the older ones ${olderOnes}.`,
   ]);
 }
 
@@ -145,30 +125,41 @@ const tokenLine = (token: string | null): string =>
     ? 'Its token was in the first answer, and nowhere else: agents rotate-token makes a new one.'
     : `token  ${token}   (shown once; keep it)`;
 
-async function disable({ client, names, sweep, print }: Call): Promise<void> {
-  const id = required(names[0], 'an agent id');
-  const answer = await client.call<{ swept_msat?: number }>('DELETE', `/agents/${id}`, { sweep });
+async function disable({ client, operands: [id], sweep, confirm, print }: Call): Promise<void> {
+  await confirm(async () => [
+    `This agent will be refused for ever${sweep ? ', and what it has available goes to you' : ''}:`,
+    ...(await shown(client, id!)),
+  ]);
+  const answer = await client.call<{ swept_msat?: number }>('DELETE', pathOf(id!), { sweep });
   const { swept_msat: swept } = answer;
   print(answer, [
     `${id} is disabled; its open holds still settle`,
-    ...(swept === undefined ? [] : [`${formatSats(msat(swept))} sats went to the operator`]),
+    ...(swept === undefined ? [] : [`${sats(swept)} sats went to the operator`]),
   ]);
 }
 
-async function deposit({ client, names, print }: Call): Promise<void> {
-  const id = required(names[0], 'an agent id');
-  const amount = Number(required(names[1], 'an amount in msat'));
+/** Whom a question is about. */
+async function shown(client: OperatorClient, id: string): Promise<string[]> {
+  const { name, balance_msat, held_msat } = await client.call<{
+    name: string;
+    balance_msat: number;
+    held_msat: number;
+  }>('GET', pathOf(id));
+  return fields([
+    ['agent', id],
+    ['name', name],
+    ['available', `${sats(balance_msat)} sats`],
+    ['held', `${sats(held_msat)} sats`],
+  ]);
+}
+
+async function deposit({ client, operands: [id, amount], print }: Call): Promise<void> {
   const answer = await client.call<{ balance_msat: number; transaction_id: string }>(
     'POST',
-    `/agents/${id}/deposit`,
-    { amount_msat: amount },
+    `${pathOf(id!)}/deposit`,
+    { amount_msat: amountOf(amount!) },
   );
   print(answer, [
-    `${id} has ${formatSats(msat(answer.balance_msat))} sats available (${answer.transaction_id})`,
+    `${id} has ${sats(answer.balance_msat)} sats available (${answer.transaction_id})`,
   ]);
-}
-
-function required(value: string | undefined, what: string): string {
-  if (value === undefined) throw new StartError(`needs ${what}`);
-  return value;
 }

@@ -11,7 +11,9 @@ import { openReader, openWriter, prepareFolder } from '../db/open.ts';
 import { takeOwnerLock } from '../db/owner-lock.ts';
 import { StartError } from '../errors.ts';
 import { beginRecovery } from '../ledger/open-ledger.ts';
-import { createOperatorClient } from './client.ts';
+import { mustConfirm, type Terminal, terminalOfProcess } from './confirm.ts';
+import { operands, parseOptions } from './options.ts';
+import { harmless } from './print.ts';
 
 /** All at once: a copy in steps begins anew with each commit of a busy vault, and never ends. */
 const ALL_PAGES = 2 ** 31 - 1;
@@ -20,7 +22,7 @@ export async function backup(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const target = onlyPath('backup', args);
+  const [target] = operands(parseOptions(args, {}).positionals, ['a file']) as [string];
   const { databasePath, auditKey } = loadDatabaseConfig(environment);
   if (!existsSync(databasePath)) {
     throw new StartError(`no database at ${databasePath}: set DATABASE_PATH`);
@@ -38,10 +40,17 @@ export async function backup(
 export async function restore(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
+  terminal: () => Terminal | null = terminalOfProcess,
 ): Promise<number> {
-  const source = onlyPath('restore', args);
+  const { values, positionals } = parseOptions(args, { yes: { type: 'boolean', default: false } });
+  const [source] = operands(positionals, ['a file']) as [string];
   const { databasePath, auditKey } = loadDatabaseConfig(environment);
   if (!existsSync(source)) throw new StartError(`no backup at ${source}`);
+  await mustConfirm({ yes: values.yes, terminal }, () => [
+    `${databasePath} will be a vault from ${source}, in a new ledger epoch.`,
+    'Every core that reaches it delivers there what it billed in the last 7 days. The vault that was',
+    'backed up must never run again: two would pay the same money.',
+  ]);
   prepareFolder(databasePath);
   const lock = takeOwnerLock(databasePath);
   try {
@@ -60,33 +69,6 @@ export async function restore(
     `${databasePath}: restored from ${source}, in recovery mode: start the vault, let every core deliver what it billed since, look at payments and tokens (see the runbook), then run "recovery finish"\n`,
   );
   return 0;
-}
-
-export async function recoveryCommand(
-  args: readonly string[],
-  environment: NodeJS.ProcessEnv,
-): Promise<number> {
-  const [action, option, key, ...more] = args;
-  const keyed = option === '--idempotency-key' && key !== undefined;
-  if (action !== 'finish' || more.length > 0 || (option !== undefined && !keyed)) {
-    process.stderr.write('usage: recovery finish [--idempotency-key KEY]\n');
-    return 2;
-  }
-  const client = createOperatorClient(environment, key);
-  const { ledger_epoch } = await client.call<{ ledger_epoch: string }>(
-    'POST',
-    '/operator/recovery/finish',
-  );
-  process.stdout.write(`recovery is finished; the vault holds and pays again (${ledger_epoch})\n`);
-  return 0;
-}
-
-function onlyPath(command: string, args: readonly string[]): string {
-  const [path, ...more] = args;
-  if (path === undefined || path.startsWith('-') || more.length > 0) {
-    throw new StartError(`usage: ${command} FILE`);
-  }
-  return path;
 }
 
 /** Of a database: itself, its write-ahead log with its index, its rollback journal. */
@@ -145,7 +127,7 @@ function mustVerify(path: string, seal: Seal, what: string) {
   try {
     const { total, findings, counts } = verifyLedger(db, seal);
     if (total > 0) {
-      const shown = findings.slice(0, 5).map((finding) => `  ${finding}`);
+      const shown = findings.slice(0, 5).map((finding) => `  ${harmless(finding)}`);
       throw new StartError(
         `${what} does not verify (${total} findings), so it is not used:\n${shown.join('\n')}`,
       );

@@ -3,14 +3,12 @@ import { writeCheckpoint } from '../audit/checkpoint/write.ts';
 import { createSeal } from '../audit/seal.ts';
 import { loadDatabaseConfig } from '../config/config.ts';
 import { StartError } from '../errors.ts';
+import { operands, parseOptions } from './options.ts';
 import { openDatabase } from './verify.ts';
 
 /** `checkpoint FILE`: where all audit chains stand now, for somewhere else. */
 export function checkpoint(args: readonly string[], environment: NodeJS.ProcessEnv): number {
-  const [path, ...more] = args;
-  if (path === undefined || path.startsWith('-') || more.length > 0) {
-    throw new StartError('usage: checkpoint FILE');
-  }
+  const [path] = operands(parseOptions(args, {}).positionals, ['a file']) as [string];
   if (existsSync(path)) throw new StartError(`${path} exists: name a file that does not`);
   const { databasePath, auditKey } = loadDatabaseConfig(environment);
   const db = openDatabase(databasePath);

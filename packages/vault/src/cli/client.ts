@@ -86,7 +86,10 @@ async function send(
 ): Promise<{ status: number; content: Content }> {
   try {
     const answer = await fetch(url, init);
-    return { status: answer.status, content: (await answer.json()) as Content };
+    const content = (await answer.json()) as Content;
+    // JSON of something between: taken for the vault's word, it would pass for "done".
+    if (!answer.ok && !content?.error?.code) throw new Error(`answered ${answer.status}`);
+    return { status: answer.status, content };
   } catch (error) {
     const { cause, message } = error as Error & { cause?: Error & { code?: string } };
     const reason = cause?.message || cause?.code || message;

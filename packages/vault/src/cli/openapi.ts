@@ -2,15 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { StartError } from '../errors.ts';
 import { describeApi } from '../http/describe-api.ts';
+import { operands, parseOptions } from './options.ts';
 
 export async function openapi(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseOptions(args, { check: { type: 'string' } });
+  operands(positionals, []);
+  const file = values.check;
   const current = `${JSON.stringify(await describeApi(), null, 2)}\n`;
-  const [flag, file] = args;
-  if (flag !== '--check') {
+  if (file === undefined) {
     process.stdout.write(current);
     return 0;
   }
-  if (file === undefined) throw new StartError('openapi --check needs a file');
   if (readCopy(file) === current) return 0;
   throw new StartError(
     `${file} is not what the code says: node packages/vault/src/main.ts openapi > ${file}`,

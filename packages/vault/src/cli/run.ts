@@ -1,41 +1,62 @@
+/** The vault's commands: which one is meant, and what its end means to the shell. */
 import { StartError } from '../errors.ts';
-import { AGENTS_USAGE } from './usage.ts';
+import { type Terminal, terminalOfProcess } from './confirm.ts';
+import { operands, parseOptions, UsageError } from './options.ts';
+import { harmless } from './print.ts';
+import { ALL_USAGE, type Command, isCommand, usageOf } from './usage.ts';
 
-const USAGE = `usage: node packages/vault/src/main.ts <command>
+const HELP: ReadonlySet<string> = new Set(['--help', '-h']);
 
-  serve                  run the vault, with settings from the environment
-  verify [--json] [--checkpoint FILE]…
-                         check books, audit trail and rows of the database at DATABASE_PATH,
-                         and that what exported checkpoints know is still there
-  checkpoint FILE        where all its audit chains stand, signed; keep it on another machine
-  backup FILE            a verified copy of that database, vault running or not
-  restore FILE           a vault from such a copy, where there is none yet; it starts in recovery mode
-  recovery finish        let a restored vault hold and pay again
-  openapi [--check FILE] print the API's description, or compare a copy with it
-
-${AGENTS_USAGE}`;
-
-/** Runs one command; the exit code. Errors that the operator can mend are one line, not a stack. */
+/**
+ * Runs one command; the exit code: 0 done, 1 failed, refused or not confirmed, 2 used wrongly, 3 as
+ * `verify` says. Errors that the operator can mend are one line, not a stack.
+ *
+ * @param terminal where to ask what cannot be undone; null: nobody is there
+ */
 export async function run(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
+  terminal: () => Terminal | null = terminalOfProcess,
 ): Promise<number> {
+  const [command, ...rest] = args;
+  if (command === 'help' || HELP.has(command ?? '')) {
+    process.stdout.write(ALL_USAGE);
+    return 0;
+  }
+  if (!isCommand(command)) {
+    if (command !== undefined) fail(`there is no command "${command}"`);
+    process.stderr.write(ALL_USAGE);
+    return 2;
+  }
+  if (rest.some((each) => HELP.has(each))) {
+    process.stdout.write(usageOf(command));
+    return 0;
+  }
   try {
-    return await dispatch(args, environment);
+    return await dispatch(command, rest, environment, terminal);
   } catch (error) {
     if (!(error instanceof StartError)) throw error;
-    for (const line of error.message.split('\n')) process.stderr.write(`vault: ${line}\n`);
-    return 1;
+    fail(error.message);
+    if (!(error instanceof UsageError)) return 1;
+    process.stderr.write(usageOf(command));
+    return 2;
   }
+}
+
+function fail(message: string): void {
+  for (const line of message.split('\n')) process.stderr.write(`vault: ${harmless(line)}\n`);
 }
 
 /** Each command loads what it needs: a shortcut must not wait for the whole service. */
 async function dispatch(
-  [command, ...rest]: readonly string[],
+  command: Command,
+  rest: readonly string[],
   environment: NodeJS.ProcessEnv,
+  terminal: () => Terminal | null,
 ): Promise<number> {
   switch (command) {
     case 'serve': {
+      operands(parseOptions(rest, {}).positionals, []);
       const { serve } = await import('../serve.ts');
       await serve(environment);
       return 0;
@@ -48,35 +69,43 @@ async function dispatch(
       const { checkpoint } = await import('./checkpoint.ts');
       return checkpoint(rest, environment);
     }
-    case 'backup':
+    case 'backup': {
+      const { backup } = await import('./backup.ts');
+      return backup(rest, environment);
+    }
     case 'restore': {
-      const commands = await import('./backup.ts');
-      return commands[command](rest, environment);
-    }
-    case 'approvals':
-    case 'payouts': {
-      const { judgeCommand } = await import('./judge.ts');
-      return judgeCommand(command, rest, environment);
-    }
-    case 'webhooks': {
-      const { webhooksCommand } = await import('./webhooks.ts');
-      return webhooksCommand(rest, environment);
-    }
-    case 'recovery': {
-      const { recoveryCommand } = await import('./backup.ts');
-      return recoveryCommand(rest, environment);
+      const { restore } = await import('./backup.ts');
+      return restore(rest, environment, terminal);
     }
     case 'openapi': {
       const { openapi } = await import('./openapi.ts');
       return openapi(rest);
     }
+    case 'approvals': {
+      const { approvalsCommand } = await import('./approvals.ts');
+      return approvalsCommand(rest, environment, terminal);
+    }
+    case 'payouts': {
+      const { payoutsCommand } = await import('./payouts.ts');
+      return payoutsCommand(rest, environment, terminal);
+    }
+    case 'webhooks': {
+      const { webhooksCommand } = await import('./webhooks.ts');
+      return webhooksCommand(rest, environment);
+    }
+    case 'dashboard': {
+      const { dashboard } = await import('./dashboard.ts');
+      return dashboard(rest, environment);
+    }
+    case 'recovery': {
+      const { recoveryCommand } = await import('./recovery.ts');
+      return recoveryCommand(rest, environment, terminal);
+    }
     case 'agents':
     case 'deposit': {
       const { agentsCommand } = await import('./agents.ts');
-      return agentsCommand(command === 'deposit' ? ['deposit', ...rest] : rest, environment);
+      const of = command === 'deposit' ? ['deposit', ...rest] : rest;
+      return agentsCommand(of, environment, terminal);
     }
-    default:
-      process.stderr.write(USAGE);
-      return 2;
   }
 }

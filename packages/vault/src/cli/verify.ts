@@ -1,6 +1,5 @@
 /** `verify`: are the books, the audit trail and every row that depends on them as they were written? */
 import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import type { Database } from 'better-sqlite3';
 import { createSeal } from '../audit/seal.ts';
 import type { ComparedCheckpoint, Report } from '../audit/verify/report.ts';
@@ -8,12 +7,19 @@ import { verifyLedger } from '../audit/verify/verify.ts';
 import { loadDatabaseConfig } from '../config/config.ts';
 import { openReader } from '../db/open.ts';
 import { StartError } from '../errors.ts';
+import { operands, parseOptions } from './options.ts';
+import { harmless } from './print.ts';
 
 /** Exit 0: as it was written; 1: it is not; 3: nothing is wrong, but a restore came in between. */
 const SET_BACK = 3;
 
 export function verify(args: readonly string[], environment: NodeJS.ProcessEnv): number {
-  const { json, checkpoint } = parse(args);
+  const { values, positionals } = parseOptions(args, {
+    json: { type: 'boolean', default: false },
+    checkpoint: { type: 'string', multiple: true, default: [] },
+  });
+  operands(positionals, []);
+  const { json, checkpoint } = values;
   const { databasePath, auditKey } = loadDatabaseConfig(environment);
   const db = openDatabase(databasePath);
   try {
@@ -29,20 +35,6 @@ export function verify(args: readonly string[], environment: NodeJS.ProcessEnv):
 export function openDatabase(path: string): Database {
   if (!existsSync(path)) throw new StartError(`no database at ${path}: set DATABASE_PATH`);
   return openReader(path);
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        json: { type: 'boolean', default: false },
-        checkpoint: { type: 'string', multiple: true, default: [] },
-      },
-    }).values;
-  } catch (error) {
-    throw new StartError((error as Error).message);
-  }
 }
 
 function asJson({ findings: found, total, counts, checkpoints }: Report): string {
@@ -63,7 +55,7 @@ function asText(report: Report, path: string): string {
   if (total === 0)
     return `ok: ${path}: the books balance and the audit trail is whole (${checked})\n${compared}`;
   const more = total > findings.length ? [`… and ${total - findings.length} more`] : [];
-  const lines = [...findings, ...more].map((finding) => `  ${finding}`);
+  const lines = [...findings, ...more].map((finding) => `  ${harmless(finding)}`);
   return `${path}: ${total} findings (${checked})\n${lines.join('\n')}\n${compared}`;
 }
 

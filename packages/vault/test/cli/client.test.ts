@@ -43,6 +43,10 @@ describe.each([
     'an answer that is none',
     (_: IncomingMessage, response: ServerResponse) => response.writeHead(502).end('<html>'),
   ],
+  [
+    'an answer of something between',
+    (_: IncomingMessage, response: ServerResponse) => response.writeHead(502).end('{"status":502}'),
+  ],
 ])('%s', (_name, behaviour) => {
   test('to a change: it may be done, and under which key it may be asked again', async () => {
     const keys: unknown[] = [];
