@@ -4,14 +4,16 @@
  */
 import { Worker } from 'node:worker_threads';
 import { type Refusal, refuse } from '../errors.ts';
+import type { BoardAgent, BoardQuery } from './agent-board.ts';
 import type { Books, Counts, SeqRange, Sums, Usage } from './books-queries.ts';
 
 export type Question =
   | { readonly ask: 'sums' | 'counts' }
-  | { readonly ask: 'usage'; readonly agentNo: number; readonly range: SeqRange };
+  | { readonly ask: 'usage'; readonly agentNo: number; readonly range: SeqRange }
+  | { readonly ask: 'board'; readonly query: BoardQuery };
 
 export type Reply = { readonly id: number } & (
-  | { readonly ok: true; readonly value: ReturnType<Books[keyof Books]> }
+  | { readonly ok: true; readonly value: ReturnType<Books[keyof Books]> | BoardAgent[] }
   | { readonly ok: false; readonly message: string }
 );
 
@@ -21,6 +23,7 @@ export interface BooksThread {
   counts(): Promise<Counts | Refusal>;
   /** Of the audit rows of one agent in this range. */
   usage(agentNo: number, range: SeqRange): Promise<Usage | Refusal>;
+  board(query: BoardQuery): Promise<BoardAgent[] | Refusal>;
   /** What is still asked is refused. */
   stop(): Promise<void>;
 }
@@ -88,6 +91,7 @@ export function createBooksThread(path: string, answerMsMax = ANSWER_MS_MAX): Bo
     sums: () => ask<Sums>({ ask: 'sums' }),
     counts: () => ask<Counts>({ ask: 'counts' }),
     usage: (agentNo, range) => ask<Usage>({ ask: 'usage', agentNo, range }),
+    board: (query) => ask<BoardAgent[]>({ ask: 'board', query }),
     stop: () => refuseAll('the vault is stopping'),
   };
 }

@@ -1,10 +1,13 @@
 /** The thread behind `books-thread.ts`. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { openReader } from '../db/open.ts';
+import { createAgentBoard } from './agent-board.ts';
 import { createBooks } from './books-queries.ts';
 import type { Question, Reply } from './books-thread.ts';
 
-const books = createBooks(openReader(workerData as string));
+const reader = openReader(workerData as string);
+const books = createBooks(reader);
+const board = createAgentBoard(reader);
 
 function answer(question: Question) {
   switch (question.ask) {
@@ -14,6 +17,8 @@ function answer(question: Question) {
       return books.counts();
     case 'usage':
       return books.usage(question.agentNo, question.range);
+    case 'board':
+      return board(question.query);
   }
 }
 

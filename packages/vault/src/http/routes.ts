@@ -5,6 +5,7 @@ import { agentRoutes } from './routes/agent.ts';
 import { agentUsageRoutes } from './routes/agent-usage.ts';
 import { agentApprovalRoutes, operatorApprovalRoutes } from './routes/approvals.ts';
 import { billingRoutes } from './routes/billing.ts';
+import { dashboardRoutes } from './routes/dashboard.ts';
 import { depositRoutes } from './routes/deposits.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricsRoutes } from './routes/metrics.ts';
@@ -37,6 +38,7 @@ export async function vaultRoutes(app: App, parts: VaultParts): Promise<void> {
   await app.register(operatorWithdrawalRoutes, parts);
   await app.register(webhookRoutes, parts);
   await app.register(recoveryRoutes, parts);
+  await app.register(dashboardRoutes, parts);
   await app.register(operatorBooksRoutes, parts);
   await app.register(operatorVerifyRoutes, parts);
   await app.register(agentRoutes, parts);

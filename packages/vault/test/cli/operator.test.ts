@@ -85,11 +85,15 @@ test('a policy without limits in the command is shown, and stays the version tha
 });
 
 test('the dashboard shows what there is and what waits', async () => {
-  await fundedAgent(vault);
+  const { id } = await fundedAgent(vault);
   const { code, stdout } = await command('dashboard');
   expect(code).toBe(0);
   expect(stdout).toMatch(/mode +normal\n[\s\S]*\nsats\n[\s\S]*agents available +\d+/);
-  expect(await json('dashboard')).toMatchObject({ mode: 'normal' });
+  expect(stdout).toMatch(new RegExp(`\\n${id} +1000 +0 +0 +- +0 +active +test agent\\n`));
+  expect(await json('dashboard')).toMatchObject({
+    mode: 'normal',
+    agents: expect.arrayContaining([expect.objectContaining({ agent_id: id })]),
+  });
 });
 
 async function waitingPayment(agent: TestAgent, destination: string): Promise<string> {

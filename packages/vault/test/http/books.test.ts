@@ -100,7 +100,10 @@ describe("the operator's books", () => {
     await held(vault, agent, 70);
     for (const url of ['/operator/dashboard', '/operator/stats']) {
       expect((await read(url)).body).toMatchObject({
-        agents: { total: 1, disabled: 0 },
+        agents: [{ agent_id: agent.id, held_msat: 70 }],
+        total_agents: 1,
+        disabled_agents: 0,
+        rails: { simulated: { status: 'ok' } },
         open: { holds: 1, approvals: 0, payments: 0, payouts: 0, deposits: 0 },
         stuck_payments: [],
         frozen_rails: [],

@@ -212,11 +212,11 @@ export interface TestAgent {
 /** An agent that may spend without limits and has 1,000,000 msat, unless said otherwise. */
 export async function fundedAgent(
   vault: Vault,
-  options: { amount?: number; policy?: object | null } = {},
+  options: { amount?: number; policy?: object | null; name?: string } = {},
 ): Promise<TestAgent> {
-  const { amount = 1_000_000, policy = {} } = options;
+  const { amount = 1_000_000, policy = {}, name = 'test agent' } = options;
   const created = await asOperator(vault, 'POST', '/agents', {
-    name: 'test agent',
+    name,
     ...(policy === null ? {} : { policy }),
   });
   const { agent_id: id, token } = created.body;

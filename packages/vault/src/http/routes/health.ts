@@ -2,19 +2,13 @@ import { z } from 'zod';
 import { QUEUE_MAX } from '../../ledger/engine.ts';
 import type { App } from '../app-type.ts';
 import type { VaultParts } from '../parts.ts';
+import { railState, railStateAnswer } from '../rail-state.ts';
 
 const healthAnswer = z.object({
   status: z.enum(['ok', 'unhealthy']),
   mode: z.enum(['normal', 'recovery']),
   ledger_epoch: z.string(),
-  rails: z.record(
-    z.string(),
-    z.object({
-      status: z.enum(['ok', 'degraded']),
-      /** Why payments on it need a human. */
-      reason: z.string().optional(),
-    }),
-  ),
+  rails: z.record(z.string(), railStateAnswer),
   database: z.object({
     readable: z.boolean(),
     writable: z.boolean(),
@@ -38,19 +32,7 @@ const healthAnswer = z.object({
  * cannot be written shows here within that time, without a write by whoever asks.
  */
 export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, wallet, agents, payments, payouts, outbox, courier, watch, time, epoch } = parts;
-
-  function railState() {
-    const frozen = payments.frozenRails().find(({ name }) => name === wallet.rail);
-    if (frozen?.reason) return { status: 'degraded' as const, reason: `frozen: ${frozen.reason}` };
-    if (watch.unreachable !== null) {
-      return { status: 'degraded' as const, reason: `unreachable: ${watch.unreachable}` };
-    }
-    const [sent, paidOut] = [payments.stuckIds().length, payouts.stuckIds().length];
-    if (sent + paidOut === 0) return { status: 'ok' as const };
-    const reason = `${sent} payments and ${paidOut} payouts are stuck; /operator/dashboard names them`;
-    return { status: 'degraded' as const, reason };
-  }
+  const { engine, wallet, agents, outbox, courier, time, epoch } = parts;
 
   function webhookState() {
     if (courier === null) return null;
@@ -80,7 +62,7 @@ export async function healthRoutes(app: App, parts: VaultParts): Promise<void> {
         status: healthy ? ('ok' as const) : ('unhealthy' as const),
         mode: engine.recovering ? ('recovery' as const) : ('normal' as const),
         ledger_epoch: epoch,
-        rails: { [wallet.rail]: readFailure === null ? railState() : { status: 'degraded' } },
+        rails: { [wallet.rail]: readFailure === null ? railState(parts) : { status: 'degraded' } },
         database: {
           readable: readFailure === null,
           writable,

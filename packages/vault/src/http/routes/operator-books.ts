@@ -1,8 +1,7 @@
-/** The operator's view of everything: sums, what waits, and all audit rows. */
+/** The operator's view of the books: is everybody covered, and all audit rows. */
 import { z } from 'zod';
-import type { Sums } from '../../audit/books-queries.ts';
 import { isRefusal, refuse } from '../../errors.ts';
-import { ALERTS } from '../../notify/outbox.ts';
+import { amounts, amountsOf } from '../amounts.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
@@ -15,16 +14,6 @@ const SECURITY = [{ operator: [] }];
 const ROW = /^[1-9]\d{0,15}$/;
 const WALLET_MS_MAX = 10_000;
 
-const amounts = z.object({
-  agents_available_msat: z.int(),
-  agents_held_msat: z.int(),
-  sellers_payable_msat: z.int(),
-  revenue_msat: z.int(),
-  loss_msat: z.int(),
-  equity_msat: z.int(),
-  fees_msat: z.int(),
-});
-
 const auditEntry = z.object({
   id: z.int(),
   agent_id: z.string().nullable(),
@@ -35,88 +24,9 @@ const auditEntry = z.object({
   hash: z.string(),
 });
 
-const amountsOf = (sums: Sums): z.output<typeof amounts> => ({
-  agents_available_msat: sums.agentsAvailable,
-  agents_held_msat: sums.agentsHeld,
-  sellers_payable_msat: sums.sellersPayable,
-  revenue_msat: sums.revenue,
-  loss_msat: sums.loss,
-  equity_msat: sums.equity,
-  fees_msat: sums.fees,
-});
-
 export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { auditRows, books, config, engine, wallet, payments, payouts, outbox, time } = parts;
+  const { auditRows, books, config, wallet } = parts;
   app.addHook('onRequest', requireOperator(config.adminToken));
-
-  for (const url of ['/operator/dashboard', '/operator/stats']) {
-    app.get(
-      url,
-      {
-        schema: {
-          summary: 'What there is, what waits and what is stuck',
-          tags: TAGS,
-          security: SECURITY,
-          response: {
-            200: z.object({
-              amounts,
-              agents: z.object({ total: z.int(), disabled: z.int() }),
-              open: z.object({
-                holds: z.int(),
-                approvals: z.int(),
-                payments: z.int(),
-                payouts: z.int(),
-                deposits: z.int(),
-              }),
-              stuck_payments: z.array(z.string()),
-              stuck_payouts: z.array(z.string()),
-              frozen_rails: z.array(z.object({ rail: z.string(), reason: z.string().nullable() })),
-              webhooks: z.object({
-                pending: z.int(),
-                dead_letters: z.int(),
-                oldest_pending_at: z.int().nullable(),
-              }),
-              /** Not over yet. */
-              alerts: z.array(
-                z.object({
-                  alert: z.enum(ALERTS),
-                  subject: z.string(),
-                  reason: z.string(),
-                  since: z.int(),
-                }),
-              ),
-              mode: z.enum(['normal', 'recovery']),
-              ledger: z.object({ writable: z.boolean(), queue: z.int() }),
-              timestamp: z.int(),
-            }),
-            ...refusals('unauthorized'),
-          },
-        },
-      },
-      async (_request, reply) => {
-        const [counts, sums] = await Promise.all([books.counts(), books.sums()]);
-        if (isRefusal(counts)) return sendRefusal(reply, counts);
-        if (isRefusal(sums)) return sendRefusal(reply, sums);
-        const { agents, disabled, ...open } = counts;
-        const { pending, dead, oldestPendingAt } = outbox.counts();
-        return reply.send({
-          amounts: amountsOf(sums),
-          agents: { total: agents, disabled },
-          open,
-          stuck_payments: payments.stuckIds(),
-          stuck_payouts: payouts.stuckIds(),
-          frozen_rails: payments
-            .frozenRails()
-            .map(({ name, reason }) => ({ rail: name, reason: reason ?? null })),
-          webhooks: { pending, dead_letters: dead, oldest_pending_at: oldestPendingAt },
-          alerts: outbox.episodes(),
-          mode: engine.recovering ? ('recovery' as const) : ('normal' as const),
-          ledger: { writable: engine.storage.state === 'ok', queue: engine.queueDepth },
-          timestamp: time.now(),
-        });
-      },
-    );
-  }
 
   app.get(
     '/operator/solvency',
