@@ -2,30 +2,105 @@
  * Chats with the Vercel AI SDK as it comes: from the second turn on it refers to what was said by ids,
  * and the seller has only chat.
  */
+import { join } from 'node:path';
 import { createOpenAI } from '@ai-sdk/openai';
 import { generateText, type ModelMessage, stepCountIs, streamText, tool } from 'ai';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
+import { createLog, type RunningCore, startCore } from '../../packages/core/src/serve.ts';
 import type { MockBehaviour } from '../../packages/core/src/upstream/mock/behaviour.ts';
-import { type Agent, type Stack, settled, startStack } from '../support/stack.ts';
+import {
+  type MockProvider,
+  startMockProvider,
+} from '../../packages/core/src/upstream/mock/server.ts';
+import { config } from '../../packages/core/test/config/load-text.ts';
+import {
+  asAgent,
+  asOperator,
+  closeVaults,
+  INTERNAL_TOKEN,
+  openVault,
+  type TestVault,
+  temporaryFolder,
+} from '../../packages/vault/test/support/vault.ts';
+import { until } from '../support/process.ts';
 
-let stack: Stack;
+interface Agent {
+  readonly id: string;
+  readonly token: string;
+}
+
+let vault: TestVault;
+let core: RunningCore;
+let providers: Record<'chatty' | 'native', MockProvider>;
 let agent: Agent;
+let start: () => Promise<RunningCore>;
 /** What the seller of chat does next, in turn; then it answers as always. */
 let next: Partial<MockBehaviour>[] = [];
 /** What the SDK sent, as it was. */
 let sent: string[] = [];
 
 beforeAll(async () => {
-  stack = await startStack({
-    providers: [
-      { name: 'chatty', models: ['gpt-4o'], mock: { script: () => next.shift() } },
-      { name: 'native', models: ['gpt-4.1'], toml: 'endpoints = ["responses"]' },
-    ],
-  });
-  agent = await stack.agent();
+  vault = await openVault();
+  const vaultUrl = await vault.app.listen({ host: '127.0.0.1', port: 0 });
+  providers = {
+    chatty: await startMockProvider({ script: () => next.shift() }),
+    native: await startMockProvider(),
+  };
+  const path = join(temporaryFolder(), 'core.db');
+  start = () =>
+    startCore(
+      config(`
+[server]
+listen = "127.0.0.1:0"
+[database]
+path = "${path}"
+[vault]
+url = "${vaultUrl}"
+internal_token = "${INTERNAL_TOKEN}"
+[[providers]]
+name = "chatty"
+url = "${providers.chatty.url}"
+models = ["gpt-4o"]
+input_rate = 8000
+output_rate = 8000
+[[providers]]
+name = "native"
+url = "${providers.native.url}"
+models = ["gpt-4.1"]
+endpoints = ["responses"]
+input_rate = 8000
+output_rate = 8000
+`),
+      createLog('silent'),
+    );
+  core = await start();
+  agent = await funded();
 });
-afterAll(() => stack.stop());
+afterAll(async () => {
+  await core.close();
+  await providers.chatty.close();
+  await providers.native.close();
+  await closeVaults();
+});
+
+async function funded(): Promise<Agent> {
+  const made = await asOperator(vault, 'POST', '/agents', { name: 'test', policy: {} });
+  const { agent_id: id, token } = made.body as { agent_id: string; token: string };
+  await asOperator(vault, 'POST', `/agents/${id}/deposit`, { amount_msat: 1_000_000_000 });
+  return { id, token };
+}
+
+/** What the agent has when every hold has come to its end. */
+async function settled(): Promise<number> {
+  const balance = async () => (await asAgent(vault, agent.token, '/agents/me/balance')).body;
+  await until(
+    async () => (await balance()).held_msat === 0,
+    10_000,
+    () => 'funds are still held',
+  );
+  return (await balance()).balance_msat;
+}
 
 const LONG = 'The wind turns to the north-west by noon. '.repeat(300).trim();
 /** Words and a call in one answer. */
@@ -67,7 +142,7 @@ interface Turn {
 }
 const options = (messages: ModelMessage[], of = agent) => ({
   model: createOpenAI({
-    baseURL: `${stack.core.url}/v1`,
+    baseURL: `${core.url}/v1`,
     apiKey: of.token,
     fetch(url, init) {
       sent.push(String(init!.body));
@@ -99,14 +174,14 @@ async function streamed(messages: ModelMessage[]): Promise<Turn> {
 }
 
 const user = (content: string): ModelMessage => ({ role: 'user', content });
-const seenBy = (provider: string) =>
-  stack.providers[provider]!.calls.at(-1)!.json as Record<string, Record<string, unknown>[]>;
+const seenBy = (provider: keyof typeof providers) =>
+  providers[provider].calls.at(-1)!.json as Record<string, Record<string, unknown>[]>;
 const referencesIn = (body: string): string[] =>
   [...body.matchAll(/"type":"item_reference","id":"([^"]*)"/g)].map(([, id]) => id!);
 
 /** As the SDK would, without it. */
 async function post(body: object | string, headers: Record<string, string> = {}, of = agent) {
-  const answer = await fetch(`${stack.core.url}/v1/responses`, {
+  const answer = await fetch(`${core.url}/v1/responses`, {
     method: 'POST',
     headers: { authorization: `Bearer ${of.token}`, ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
@@ -125,10 +200,10 @@ it.each([
     next = [looksUp];
     const messages: ModelMessage[] = [user('How is Oslo?')];
     messages.push(...(await ask(messages)).messages, user('And tomorrow?'));
-    const before = await settled(stack, agent);
+    const before = await settled();
     const from = sent.length;
     const { tokens } = await ask(messages);
-    const paid = before - (await settled(stack, agent));
+    const paid = before - (await settled());
 
     expect(sent.slice(from).flatMap(referencesIn)).toHaveLength(2);
     const [first, assistant, result, last, asked] = seenBy('chatty').messages!;
@@ -157,7 +232,7 @@ it('goes on after a stream that was stopped', async () => {
     if (text !== '') stop.abort();
   }
   // The core has heard of it, and billed.
-  await settled(stack, agent);
+  await settled();
   const { status } = await post({
     model: 'gpt-4o',
     input: [byId(id), { role: 'user', content: 'Go on.' }],
@@ -186,7 +261,7 @@ it('brings the item itself to a seller that has the endpoint, and its own ids no
 });
 
 it('remembers nothing for another agent, and nothing of store: false', async () => {
-  const other = await stack.agent();
+  const other = await funded();
   const [mine, unstored] = [await saidId(), await saidId({ store: false })];
   const ask = (id: string, of: Agent) => post({ model: 'gpt-4o', input: [byId(id)] }, {}, of);
   expect((await ask(mine, agent)).status).toBe(200);
@@ -209,13 +284,13 @@ it('says after a restart what to do, and gives again what a key has paid for', a
   const paid = await post(body, key);
   expect(paid.status).toBe(200);
 
-  await stack.core.kill();
-  await stack.startCore();
-  const before = await settled(stack, agent);
+  await core.close();
+  core = await start();
+  const before = await settled();
   await expect(generated(messages)).rejects.toMatchObject({
     statusCode: 400,
     message: expect.stringMatching(/the core was restarted.*store: false/),
   });
   expect(await post(body, key)).toEqual(paid);
-  expect(await settled(stack, agent)).toBe(before);
+  expect(await settled()).toBe(before);
 });
