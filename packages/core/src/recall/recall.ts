@@ -9,7 +9,7 @@
  */
 import { type Refusal, refuse } from '../errors.ts';
 import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
-import { memberOf } from '../openai/json-spans.ts';
+import { elementSpans, memberOf } from '../openai/json-spans.ts';
 import { isReference } from '../openai/responses-input.ts';
 import { parseResponsesRequest } from '../openai/responses-request.ts';
 
@@ -27,28 +27,23 @@ export function recall(
   const { endpoint, body, raw, spans } = request;
   const input: readonly JsonObject[] = Array.isArray(body.input) ? body.input : [];
   if (endpoint !== 'responses' || !input.some(isReference)) return request;
-  const items: string[] = [];
+  // Checked when the request was parsed.
+  const { valueStart, valueEnd } = memberOf(spans, 'input')!;
+  const elements = elementSpans(raw, valueStart, valueEnd);
+  const pieces: Buffer[] = [];
   let recalled = 0;
+  let at = 0;
   for (const [i, item] of input.entries()) {
-    if (!isReference(item)) {
-      items.push(JSON.stringify(item));
-      continue;
-    }
+    if (!isReference(item)) continue;
     const json = typeof item.id === 'string' ? find(item.id) : null;
     if (json === null) return notRemembered(`input[${i}]`);
     recalled += json.length;
     if (recalled > RECALLED_CHARS_MAX) return tooMuch();
-    items.push(json);
+    const { start, end } = elements[i]!;
+    pieces.push(raw.subarray(at, start), Buffer.from(json));
+    at = end;
   }
-  // Checked when the request was parsed.
-  const { valueStart, valueEnd } = memberOf(spans, 'input')!;
-  const parsed = parseResponsesRequest(
-    Buffer.concat([
-      raw.subarray(0, valueStart),
-      Buffer.from(`[${items.join(',')}]`),
-      raw.subarray(valueEnd),
-    ]),
-  );
+  const parsed = parseResponsesRequest(Buffer.concat([...pieces, raw.subarray(at)]));
   if (parsed.ok) return parsed.request;
   const { code, message, param } = parsed.error;
   return refuse(code, message, { param });

@@ -31,10 +31,10 @@ function recalled(text: string, known = KNOWN): ApiRequest {
 
 it('puts items in the places of their references and leaves the rest byte for byte', () => {
   const { raw } = recalled(
-    '{ "seed":12345678901234567890, "input":[{"role":"user","content":"Hi"}, {"type":"item_reference","id":"msg_1"},{"id":"fc_1"}] ,"model":"m","top_p":1.0}',
+    '{ "input": [ {"role":"user","content":"]\\u0041\\","}, {"type":"item_reference","id":"msg_1"} ,{"id":"fc_1"},{"n":12345678901234567890,"role":"user","content":[]} ] ,"model":"m","top_p":1.0}',
   );
   expect(raw.toString()).toBe(
-    `{ "seed":12345678901234567890, "input":[{"role":"user","content":"Hi"},${KNOWN.msg_1},${KNOWN.fc_1}] ,"model":"m","top_p":1.0}`,
+    `{ "input": [ {"role":"user","content":"]\\u0041\\","}, ${KNOWN.msg_1} ,${KNOWN.fc_1},{"n":12345678901234567890,"role":"user","content":[]} ] ,"model":"m","top_p":1.0}`,
   );
 });
 
