@@ -55,7 +55,7 @@ const FIX =
 const notRemembered = (param: string): Refusal =>
   refuse(
     'unsupported_parameter',
-    `'${param}' refers to an item that this core does not remember: the core was restarted, or another one or a seller made it, or it was not used for an hour. ${FIX}`,
+    `'${param}' refers to an item that this core does not remember: the core was restarted, or another one or a seller made it, or it was not used for an hour, or newer ones needed its room. ${FIX}`,
     { param },
   );
 
