@@ -2,7 +2,7 @@
  * One request, from its first byte to its last satoshi. Every stage stands here in order, and all
  * branching between stages; the stages themselves decide (pure) or act (through ports).
  *
- *   parse ▸ claim ▸ route ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
+ *   parse ▸ claim ▸ recall ▸ route ▸ RESERVE ▸ attempt 1 … n ▸ answer ▸ bill ▸ SETTLE | RELEASE
  *
  * There is one path: streaming is a property of the answer, and the endpoint's dialect one of the
  * candidate. Who the caller is, `auth/` has found; what the wire looks like is `http/`.
@@ -11,7 +11,7 @@
  * one of SETTLE and RELEASE is journaled before the caller sees the end of the answer, whatever
  * happens in between. If this process dies instead, `settle/recover.ts` does it from the journal.
  */
-import type { Caller } from './auth/caller.ts';
+import { type Caller, ownerOf } from './auth/caller.ts';
 import type { Billed, Claim, ClaimOrder, Claims } from './claim/claims.ts';
 import type { AnswerOrder } from './dialect/dialect.ts';
 import { type Refusal, refuse } from './errors.ts';
@@ -37,10 +37,12 @@ import type { Prompt } from './tokens/prompt.ts';
 /** The stages that need something from the outside, bound to it in `stages.ts`. */
 export interface Stages {
   readonly claims: Claims;
+  recall(request: ApiRequest, call: Call): ApiRequest | Refusal;
   route(request: ApiRequest, prompt: Prompt, call: Call): Routed;
   reserve(request: ApiRequest, choice: Choice, call: Call, claim: Claim): Promise<Hold | Refusal>;
   firstAnswer(request: ApiRequest, choice: Choice, hold: Hold, call: Call): Promise<Attempts>;
   readonly checkpoints: Checkpoints;
+  remember(request: ApiRequest, call: Call, id: string, item: object): void;
   nowMs(): number;
 }
 
@@ -105,9 +107,11 @@ async function serveOnce(
   stages: Stages,
   call: Call,
   claim: Claim,
-  request: ApiRequest,
+  sent: ApiRequest,
   asked: Facts,
 ): Promise<Outcome> {
+  const request = stages.recall(sent, call);
+  if ('kind' in request) return refused(request, asked);
   const prompt = request.prompt();
   const { choice, ...routing } = stages.route(request, prompt, call);
   const routed: Facts = { ...asked, ...routing };
@@ -227,7 +231,8 @@ async function finishStream(
   const shown = wireBill(candidate, bill, stages.nowMs() - call.receivedAtMs);
   const { wantsComment } = call;
   const isLeft = relayed.end.kind === 'client_gone';
-  client.end(isLeft ? Buffer.alloc(0) : writer.end({ relayed, bill: shown, wantsComment }));
+  const rest = writer.end({ relayed, bill: shown, wantsComment });
+  client.end(isLeft ? Buffer.alloc(0) : rest);
   switch (relayed.end.kind) {
     case 'whole':
       return { kind: 'streamed', facts: billed };
@@ -262,10 +267,11 @@ const answerOrder = ({ stages, call, request }: Turn): AnswerOrder => ({
   request,
   id: call.answerId,
   createdSecs: Math.floor(stages.nowMs() / 1000),
+  remember: (id, item) => stages.remember(request, call, id, item),
 });
 
 const claimOf = (request: ApiRequest, call: Call): ClaimOrder => ({
-  owner: call.caller.kind === 'agent' ? call.caller.agentId : call.caller.kind,
+  owner: ownerOf(call.caller),
   key: call.idempotencyKey,
   sdkRetry: call.sdkRetry,
   route: call.route,

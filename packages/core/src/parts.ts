@@ -10,6 +10,7 @@ import { createFeeds, type Feeds } from './feed/feeds.ts';
 import type { Activity } from './http/inference.ts';
 import type { ClaimStore, FeedSource, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
+import { createMemory, type Memory } from './recall/memory.ts';
 import { createLiveHolds, type LiveHolds } from './reserve/live.ts';
 import { type BreakerRegistry, createBreakers } from './route/breaker/registry.ts';
 import {
@@ -52,6 +53,8 @@ export interface Parts {
   readonly queries: QueryThread;
   readonly claimStore: ClaimStore;
   readonly claims: Claims;
+  /** What was said in translated answers. */
+  readonly memory: Memory;
   /** The configuration and the providers as they are now; `current()` is asked per request. */
   readonly catalogue: Catalogue;
   readonly feeds: Feeds;
@@ -144,6 +147,7 @@ export async function buildParts(config: Config, log: Logger): Promise<Parts> {
     queries: createQueryThread({ path: store.db.name, flush: writer.flush }),
     claimStore,
     claims: createClaims(claimStore, nowMs),
+    memory: createMemory(nowMs),
     catalogue,
     feeds,
     feedSource,

@@ -215,7 +215,7 @@ function record(parts: Parts, metrics: Metrics, outcome: Outcome, call: Call): v
 
 /** Releases holds that only the vault knows of, once it answers; forgets what is long over. */
 function keepHouse(parts: Parts): () => void {
-  const { billing, catalogue, claimStore, journal, log, nowMs, requestLog } = parts;
+  const { billing, catalogue, claimStore, journal, log, memory, nowMs, requestLog } = parts;
   let stopped = false;
   let retry: NodeJS.Timeout | null = null;
   const sweep = async (billing: Billing): Promise<void> => {
@@ -234,6 +234,7 @@ function keepHouse(parts: Parts): () => void {
     following = setInterval(() => follow(billing), FOLLOW_LEDGER_MS);
   }
   const prune = (): boolean => {
+    memory.prune();
     const { retentionMs } = catalogue.current().config.logging;
     return [
       journal.prune(nowMs() - KEEP_DELIVERED_MS),

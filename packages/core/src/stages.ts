@@ -1,8 +1,10 @@
 /** The stages of a request, bound to the parts that they act through. */
+import { ownerOf } from './auth/caller.ts';
 import type { Refusal } from './errors.ts';
 import type { Call, Stages } from './lifecycle.ts';
 import type { ApiRequest } from './openai/api-request.ts';
 import type { Billing, Parts } from './parts.ts';
+import { recall } from './recall/recall.ts';
 import { reserveClaimed } from './reserve/claimed.ts';
 import { freeHold, type Hold } from './reserve/hold.ts';
 import { isHold, reserve } from './reserve/reserve.ts';
@@ -19,6 +21,11 @@ export function bindStages(parts: Parts): Stages {
     nowMs,
     checkpoints: parts.checkpoints,
     claims: parts.claims,
+    recall: (request, { caller }) =>
+      recall(request, (id) => parts.memory.recall(ownerOf(caller), id)),
+    remember({ body }, { caller }, id, item) {
+      if (body.store !== false) parts.memory.remember(ownerOf(caller), id, item);
+    },
     route: (request, prompt, asked) =>
       routeWith(parts, parts.observed.ranking, request, prompt, asked),
     reserve: (request, choice, call, claim) =>

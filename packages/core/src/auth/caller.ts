@@ -20,6 +20,10 @@ export type Caller =
   /** Free mode without server.auth_token. */
   | { readonly kind: 'anonymous' };
 
+/** Whose something is that core keeps: an agent's id, or in free mode the role of the caller. */
+export const ownerOf = (caller: Caller): string =>
+  caller.kind === 'agent' ? caller.agentId : caller.kind;
+
 /** RFC 6750 §2.1; null where there is no bearer token. */
 export function bearerToken(header: string | undefined): string | null {
   const match = /^Bearer +([^\s]+) *$/i.exec(header ?? '');

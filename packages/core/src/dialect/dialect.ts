@@ -37,4 +37,6 @@ export interface AnswerOrder {
   readonly id: string;
   /** Unix seconds. */
   readonly createdSecs: number;
+  /** Keeps an item that core wrote, as a later request may mean it by its id. */
+  readonly remember: (id: string, item: object) => void;
 }

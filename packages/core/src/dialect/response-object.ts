@@ -78,7 +78,7 @@ export function responseObject(order: AnswerOrder, state: ResponseState): object
     previous_response_id: null,
     reasoning: { effort: null, summary: null, ...asObject(body.reasoning) },
     service_tier: body.service_tier ?? 'default',
-    // Nobody keeps it: a later request cannot refer to it.
+    // It cannot be fetched, and its items are remembered for a while at best.
     store: false,
     temperature: body.temperature ?? null,
     text: { format: { type: 'text' }, ...asObject(body.text) },
@@ -89,6 +89,11 @@ export function responseObject(order: AnswerOrder, state: ResponseState): object
     usage: state.usage,
     user: body.user ?? null,
   };
+}
+
+/** As a client would send them itself: ids and states mean nothing to whoever reads them then. */
+export function rememberItems({ remember }: AnswerOrder, items: readonly Item[]): void {
+  for (const { id, status: _, ...item } of items) remember(id, item);
 }
 
 const toolsOf = ({ body }: ApiRequest): readonly unknown[] =>

@@ -16,8 +16,10 @@ import type { AnswerOrder } from './dialect.ts';
 import { createEventLog } from './event-log.ts';
 import { createCalls } from './response-calls.ts';
 import {
+  type Item,
   incompleteReason,
   type ResponseState,
+  rememberItems,
   responseObject,
   responseUsage,
 } from './response-object.ts';
@@ -79,13 +81,22 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
     },
     end(tail) {
       const { end, hasIds } = tail.relayed;
-      if (end.kind !== 'broken') finish(tail);
-      const last = end.kind === 'broken' ? brokenEvent(end, log.sequence) : log.takeLast();
       const comment = tail.wantsComment ? [billComment(tail.bill, hasIds)] : [];
-      return Buffer.concat([log.flush() ?? Buffer.alloc(0), ...comment, last]);
+      const error = end.kind === 'broken' ? brokenEvent(end, log.sequence) : null;
+      const shown = log.flush() ?? Buffer.alloc(0);
+      finish(tail);
+      // Half an answer is part of the conversation, too: somebody pressed stop, and asks on. Half a
+      // call is none.
+      const isWhole = end.kind === 'whole';
+      rememberItems(order, isWhole ? log.items : log.items.filter(isMessage));
+      if (error !== null) return Buffer.concat([shown, ...comment, error]);
+      const last = log.takeLast();
+      return Buffer.concat([shown, log.flush() ?? Buffer.alloc(0), ...comment, last]);
     },
   };
 }
+
+const isMessage = ({ type }: Item): boolean => type === 'message';
 
 /** Only one choice is ever asked for. */
 function firstChoice(choices: unknown): JsonObject {

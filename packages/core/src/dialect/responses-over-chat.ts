@@ -15,6 +15,7 @@ import {
   incompleteReason,
   type Part,
   refusalPart,
+  rememberItems,
   responseObject,
   responseUsage,
   type Status,
@@ -46,11 +47,13 @@ function responseOf(order: AnswerOrder, completion: unknown, bill: Bill): object
   const finish = choice.finish_reason;
   const incomplete = incompleteReason(typeof finish === 'string' ? finish : undefined);
   const status = incomplete === null ? 'completed' : 'incomplete';
+  const output = itemsOf(order.id, isObject(choice.message) ? choice.message : {}, status);
+  rememberItems(order, output);
   return responseObject(order, {
     model: typeof body.model === 'string' ? body.model : order.request.model,
     status,
     incomplete,
-    output: itemsOf(order.id, isObject(choice.message) ? choice.message : {}, status),
+    output,
     usage: responseUsage(bill, body.usage),
   });
 }

@@ -12,7 +12,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface ApiRequest {
   readonly endpoint: Endpoint;
-  /** Exactly what the caller sent. */
+  /** Exactly what the caller sent; where it refers to earlier items, with these in their places. */
   readonly raw: Buffer;
   /** Of the members of the object in `raw`. */
   readonly spans: ObjectSpans;

@@ -26,6 +26,12 @@ export interface MemberSpan {
   readonly valueEnd: number;
 }
 
+/** Bytes [start, end). */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
 export interface ObjectSpans {
   /** Offset of `{`. */
   readonly open: number;
@@ -97,6 +103,23 @@ export function scanObject(raw: Buffer, start = 0, end = raw.length): ScanResult
 
 export function memberOf(spans: ObjectSpans, key: string): MemberSpan | undefined {
   return spans.members.find((member) => member.key === key);
+}
+
+/**
+ * Spans of the elements of the array that fills `raw[start, end)`, from its bracket on. Throws for
+ * bytes that JSON.parse would not have taken.
+ */
+export function elementSpans(raw: Buffer, start: number, end: number): readonly Span[] {
+  const elements: Span[] = [];
+  let at = skipSpace(raw, start + 1, end);
+  while (raw[at] !== CLOSE_BRACKET) {
+    const valueEnd = skipValue(raw, at, end, { escapedKey: false });
+    if (valueEnd < 0) throw new Error('an array that was parsed cannot be scanned');
+    elements.push({ start: at, end: valueEnd });
+    at = skipSpace(raw, valueEnd, end);
+    if (raw[at] === COMMA) at = skipSpace(raw, at + 1, end);
+  }
+  return elements;
 }
 
 /** What a scan notices on its way. */

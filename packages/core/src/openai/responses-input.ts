@@ -27,6 +27,10 @@ export function messagesOf(body: JsonObject, notes: Notes): JsonObject[] {
   return messages;
 }
 
+/** An earlier item by its id; OpenAI takes an id alone, too. */
+export const isReference = ({ type, role, id }: JsonObject): boolean =>
+  type === 'item_reference' || (type === undefined && role === undefined && id !== undefined);
+
 interface Message {
   role: string;
   content?: unknown;
@@ -35,7 +39,7 @@ interface Message {
 }
 
 function addItem(messages: Message[], item: JsonObject, path: string, notes: Notes): void {
-  switch (item.type) {
+  switch (isReference(item) ? 'item_reference' : item.type) {
     case undefined:
     case 'message':
       messages.push(messageOf(item, path, notes));

@@ -1,7 +1,7 @@
 /**
  * A Responses request as far as core interprets it. What lives at one seller (an earlier response, a
- * conversation, a run in the background, an item by its id) is refused whoever would serve it: the
- * next request may go to another seller, who knows nothing of it.
+ * conversation, a run in the background) is refused whoever would serve it: the next request may go
+ * to another seller, who knows nothing of it. Items by their ids are `recall/`'s to find.
  * Shapes: OpenAI API reference, "Create a model response".
  */
 import { type Prompt, promptOf } from '../tokens/prompt.ts';
@@ -24,6 +24,7 @@ import {
   nameOf,
   readObject,
 } from './read-body.ts';
+import { isReference } from './responses-input.ts';
 import { chatOf } from './responses-to-chat.ts';
 
 /** Never throws. */
@@ -149,14 +150,7 @@ function checkItem(path: string, item: unknown): Complaint {
   if (!isObject(item)) {
     return invalid(path, `'${path}' must be an object, not ${nameOf(item)}.`);
   }
-  const isReference =
-    item.type === 'item_reference' || (item.type === undefined && item.role === undefined);
-  if (isReference && item.id !== undefined) {
-    return unsupported(
-      path,
-      `'${path}' refers to an item that one seller would have stored. Send the item itself: set store: false (in the Vercel AI SDK providerOptions: { openai: { store: false } }), and clients do.`,
-    );
-  }
+  if (isReference(item)) return null;
   const { type, role, content } = item;
   if (type !== undefined && typeof type !== 'string') {
     return invalid(`${path}.type`, `'${path}.type' must be a string, not ${nameOf(type)}.`);

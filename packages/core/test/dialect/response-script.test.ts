@@ -28,7 +28,13 @@ const callDelta = (index: number, args: string, id?: string, name?: string) =>
 function scripted(chunks: object[], end: StreamEnd = { kind: 'whole' }, hasIds = false) {
   const parsed = parseResponsesRequest(Buffer.from('{"model":"m","input":"Hi","stream":true}'));
   if (!parsed.ok) throw new Error(parsed.error.message);
-  const writer = createResponseScript({ request: parsed.request, id: 'a', createdSecs: 1 });
+  const remembered: unknown[] = [];
+  const writer = createResponseScript({
+    request: parsed.request,
+    id: 'a',
+    createdSecs: 1,
+    remember: (id, item) => remembered.push([id, item]),
+  });
   const meter = createMeter();
   const bytes = chunks.map((json) => {
     meter.observe(json);
@@ -50,7 +56,7 @@ function scripted(chunks: object[], end: StreamEnd = { kind: 'whole' }, hasIds =
     });
   expect(events.map((event) => event.sequence_number)).toEqual(events.map((_, nth) => nth));
   const last = events.at(-1) as Event & { response: { output: Event[]; usage: object } };
-  return { text, events, types: events.map(({ type }) => type), last };
+  return { text, events, types: events.map(({ type }) => type), last, remembered };
 }
 
 const of = (events: Event[], type: string, index: number) =>
@@ -127,6 +133,35 @@ describe('calls', () => {
       expect(pieces.map((event) => event.delta).join('')).toBe(done!.arguments);
       expect(of(events, 'response.output_item.done', index)).toHaveLength(1);
     }
+  });
+});
+
+describe('what a later request may refer to', () => {
+  const said = (text: string) => [
+    'msg_a0',
+    {
+      type: 'message',
+      role: 'assistant',
+      content: [{ type: 'output_text', text, annotations: [], logprobs: [] }],
+    },
+  ];
+  const chunks = [delta({ content: 'Let me see.' }), callDelta(0, '{"a":1', 'call_x', 'sea')];
+
+  it('is each item of a whole answer, without what only its ids were for', () => {
+    const { remembered } = scripted([...chunks, callDelta(0, '}'), delta({}, 'tool_calls')]);
+    expect(remembered).toEqual([
+      said('Let me see.'),
+      ['fc_a1', { type: 'function_call', call_id: 'call_x', name: 'sea', arguments: '{"a":1}' }],
+    ]);
+  });
+
+  it.each<StreamEnd>([
+    { kind: 'client_gone' },
+    { kind: 'broken', message: 'it died', timedOut: false },
+  ])('is what was said of one that ends as $kind, and no half call', (end) => {
+    expect(scripted(chunks, end).remembered).toEqual([said('Let me see.')]);
+    expect(scripted([delta({ content: 'Wi' })], end).remembered).toEqual([said('Wi')]);
+    expect(scripted([], end).remembered).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../src/openai/json-parse.ts';
 import {
+  elementSpans,
   JSON_DEPTH_MAX,
   JSON_MEMBERS_MAX,
   type ObjectSpans,
@@ -218,5 +219,39 @@ describe('scanObject', () => {
     expect(scanObject(raw).ok).toBe(true);
     // A quadratic scan takes hours; a linear one tens of milliseconds.
     expect(performance.now() - startedAt).toBeLessThan(2_000);
+  });
+});
+
+describe('elementSpans', () => {
+  const elementsOf = (text: string): string[] => {
+    const raw = Buffer.from(text);
+    return elementSpans(raw, 0, raw.length).map(({ start, end }) =>
+      raw.toString('utf8', start, end),
+    );
+  };
+
+  it('finds each element where it lies', () => {
+    expect(elementsOf('[ 1.0,"],\\"" ,[[]], {"a":"]"}\n]')).toEqual([
+      '1.0',
+      '"],\\""',
+      '[[]]',
+      '{"a":"]"}',
+    ]);
+    expect(elementsOf('[ ]')).toEqual([]);
+  });
+
+  it('finds those of any array', () => {
+    fc.assert(
+      fc.property(fc.array(fc.jsonValue()), fc.nat(2), (array, spaces) => {
+        const found = elementsOf(JSON.stringify(array, null, spaces));
+        expect(found.map((text) => JSON.parse(text))).toEqual(JSON.parse(JSON.stringify(array)));
+      }),
+    );
+  });
+
+  it('ends at bytes that are no array', () => {
+    for (const text of ['[', '[1', '[1,', '[1 2}', '["a', '[1,,2]']) {
+      expect(() => elementsOf(text), text).toThrow('cannot be scanned');
+    }
   });
 });

@@ -256,16 +256,6 @@ describe('a request that is refused whoever would serve it', () => {
     ['previous_response_id', { previous_response_id: 'resp_1' }],
     ['conversation', { conversation: { id: 'conv_1' } }],
     ['background', { background: true }],
-    [
-      'input[1]',
-      {
-        input: [
-          { role: 'user', content: 'x' },
-          { type: 'item_reference', id: 'm' },
-        ],
-      },
-    ],
-    ['input[0]', { input: [{ id: 'msg_1' }] }],
   ])('needs state at one seller: %s', (param, more) => {
     expect(refused(more)).toMatchObject({ code: 'unsupported_parameter', param });
     expect(refused(more).message).toContain('store: false');
