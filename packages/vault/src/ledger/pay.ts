@@ -91,7 +91,6 @@ const FORBIDDEN: Record<ForbiddingRule, string> = {
 const EXCEEDED: Record<LimitRule, string> = {
   max_transaction_msat: 'exceeds_max_transaction',
   daily_limit_msat: 'exceeds_daily_limit',
-  max_fee_msat: 'exceeds_max_fee',
 };
 
 /** What a caller asks for can only lower what the policy allows, and the wallet's own bound both. */
