@@ -18,6 +18,7 @@ import {
 } from '../policy/spend-policy.ts';
 import { canCredit } from './account.ts';
 import type { Pay } from './command.ts';
+import { BOUND_MS, tooManyPayments } from './daily-bound.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { moveInside } from './payment-end.ts';
@@ -32,7 +33,6 @@ import { type AgentState, isUsable, type LedgerView } from './view.ts';
  * and in the audit trail): at most 1.7 MB a day.
  */
 export const DENIALS_KEPT_MAX = 100;
-export const DENIALS_WINDOW_MS = 24 * 60 * 60 * 1_000;
 
 type Identity = Omit<HeldPayment, 'state'>;
 
@@ -69,16 +69,22 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (!canCredit(agent.held, command.amount + maxFee)) {
     return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
   }
+  if (over !== null && command.mode === 'payment' && policy.approvalTimeoutMs === null) {
+    return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
+  }
+  // What moves at once to another agent needs no bound: it has come to its end.
+  const mayFail = payee === null || over !== null;
+  const full = mayFail ? tooManyPayments(view, agent.no, now) : null;
+  if (full) return no(full);
   const identity = identityOf(agent, command, payee, now, maxFee);
   if (command.mode === 'withdrawal') {
     const waitMs = policy.approvalTimeoutMs ?? WITHDRAWAL_TIMEOUT_MS;
     return ask(agent, identity, command, over?.rule ?? 'withdrawal', waitMs);
   }
-  if (over === null) return startPayment(view, agent, identity, payee, now);
-  if (policy.approvalTimeoutMs !== null) {
-    return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
+  if (over === null || policy.approvalTimeoutMs === null) {
+    return startPayment(view, agent, identity, payee, now);
   }
-  return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
+  return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
 }
 
 /** The reasons that the published original gave, so that its users' code still understands them. */
@@ -189,7 +195,7 @@ function deny(
     endedAt: now,
     failure: reason,
   };
-  if (view.deniedPayments(agent.no, now - DENIALS_WINDOW_MS) >= DENIALS_KEPT_MAX) {
+  if (view.deniedPayments(agent.no, now - BOUND_MS) >= DENIALS_KEPT_MAX) {
     const outcome = { ...accepted(denied), unkept: denied };
     return { outcome, effects: NO_EFFECTS, unkept: true };
   }

@@ -1,0 +1,31 @@
+/**
+ * How much an agent may write in a day of what costs it nothing: payments that are asked for and
+ * time out or fail, invoices that nobody pays, ecash that is worth nothing. Rows are kept for ever,
+ * so without a bound one agent could fill the operator's disk within its rate limit.
+ */
+import { type Refusal, refuse } from '../errors.ts';
+import type { LedgerView } from './view.ts';
+
+export const BOUND_MS = 24 * 60 * 60 * 1_000;
+/** Of one agent in that time. With its approval and audit rows each takes up to 45 kB. */
+export const UNPAID_PAYMENTS_MAX = 1_000;
+/** Each with its audit rows takes up to 5 kB. */
+export const UNPAID_DEPOSITS_MAX = 1_000;
+/** Questions about inference that no human has granted; each takes up to 2 kB. */
+export const UNMET_APPROVALS_MAX = 1_000;
+
+export function tooManyPayments(view: LedgerView, agentNo: number, now: number): Refusal | null {
+  const made = view.unpaidPayment(agentNo, now - BOUND_MS, UNPAID_PAYMENTS_MAX);
+  return full(made, now, `${UNPAID_PAYMENTS_MAX} payments of the last 24 h were not paid`);
+}
+
+/** @param made when the last but so many of its deposits was opened, see `LedgerView` */
+export const tooManyUnpaidDeposits = (made: number | undefined, now: number): Refusal | null =>
+  full(made, now, `${UNPAID_DEPOSITS_MAX} deposits of the last 24 h were not paid`);
+
+function full(made: number | undefined, now: number, what: string): Refusal | null {
+  if (made === undefined) return null;
+  return refuse('rate_limited', `${what}; nothing was changed`, {
+    retry_after_secs: Math.max(1, Math.ceil((made + BOUND_MS - now) / 1_000)),
+  });
+}
