@@ -72,9 +72,7 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (over !== null && command.mode === 'payment' && policy.approvalTimeoutMs === null) {
     return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
   }
-  // What moves at once to another agent needs no bound: it has come to its end.
-  const mayFail = payee === null || over !== null;
-  const full = mayFail ? tooManyPayments(view, agent.no, now) : null;
+  const full = tooManyPayments(view, agent.no, payee === null || over !== null, now);
   if (full) return no(full);
   const identity = identityOf(agent, command, payee, now, maxFee);
   if (command.mode === 'withdrawal') {

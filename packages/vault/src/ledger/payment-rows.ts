@@ -100,6 +100,11 @@ export function preparePaymentStatements(db: Database) {
        WHERE decision = 'DENY' AND agent_no = ? AND created_at > ?`,
     ),
     // The conditions are literal in these, as in their indexes.
+    selectMadePayment: db.prepare<[number, number, number], { created_at: number }>(
+      `SELECT created_at FROM payments
+       WHERE decision <> 'DENY' AND agent_no = ? AND created_at > ?
+       ORDER BY created_at DESC LIMIT 1 OFFSET ?`,
+    ),
     selectUnpaidPayment: db.prepare<[number, number, number], { created_at: number }>(
       `SELECT created_at FROM payments
        WHERE decision <> 'DENY' AND state <> 'succeeded' AND agent_no = ? AND created_at > ?

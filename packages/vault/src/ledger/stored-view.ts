@@ -98,6 +98,8 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       return row && paymentOf(row);
     },
     deniedPayments: (agentNo, sinceMs) => sql.countDenied.get(agentNo, sinceMs)!.n,
+    madePayment: (agentNo, sinceMs, nth) =>
+      sql.selectMadePayment.get(agentNo, sinceMs, nth - 1)?.created_at,
     unpaidPayment: (agentNo, sinceMs, nth) =>
       sql.selectUnpaidPayment.get(agentNo, sinceMs, nth - 1)?.created_at,
     unpaidDeposit: (agentNo, sinceMs, nth) =>

@@ -59,6 +59,7 @@ test('the open holds of a core', () => {
 });
 
 test.each([
+  ['selectMadePayment', 'payments_made'],
   ['selectUnpaidPayment', 'payments_unpaid'],
   ['selectUnpaidDeposit', 'deposits_unpaid'],
   ['selectUnmetInference', 'approvals_unmet'],

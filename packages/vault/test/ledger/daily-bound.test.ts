@@ -6,6 +6,7 @@ import { tokenHash } from '../../src/agent/token.ts';
 import { isRefusal } from '../../src/errors.ts';
 import {
   BOUND_MS,
+  PAYMENTS_MAX,
   UNMET_APPROVALS_MAX,
   UNPAID_DEPOSITS_MAX,
   UNPAID_PAYMENTS_MAX,
@@ -35,7 +36,7 @@ afterEach(async () => {
 const asked = () => ({ correlationId: 'c', replayKey: undefined });
 
 /** As the route asks for it, which only so many may do in a second. */
-function pays(agent: TestAgent, count: number) {
+function pays(agent: TestAgent, count: number, payee: TestAgent | null = null) {
   const one = () =>
     vault.engine.execute({
       ...asked(),
@@ -45,8 +46,8 @@ function pays(agent: TestAgent, count: number) {
       transactionId: vault.newId('transfer'),
       approvalId: vault.newId('approval'),
       destination: {
-        type: 'lightning_address',
-        text: 'ann@pay.example',
+        type: payee === null ? 'lightning_address' : 'internal',
+        text: payee?.id ?? 'ann@pay.example',
         paymentHash: null,
         invoiceExpiresAt: null,
       },
@@ -82,13 +83,25 @@ test('payments that wait for a human and time out', async () => {
   expect((await agentPost(vault, agent, url, out)).status).toBe(429);
   expect(rows()).toEqual(before);
   expect(await balanceOf(vault, agent)).toMatchObject({ available: 1_000_000, held: 0 });
-  // Inside, within its limits, it comes to an end at once; and others have a measure of their own.
+  // What comes to its end at once still goes, and others have a measure of their own.
   const other = await fundedAgent(vault);
   const inside = { destination_type: 'internal', destination: other.id, amount_msat: 10 };
   expect((await pay(vault, agent, inside)).body.status).toBe('SETTLED');
   expect((await pay(vault, other)).body.status).toBe('SETTLED');
   vault.clock.advance(BOUND_MS);
   expect((await pay(vault, agent)).body.status).toBe('PENDING_APPROVAL');
+});
+
+test('payments that go to and fro inside', async () => {
+  const agent = await fundedAgent(vault, { amount: 2 * PAYMENTS_MAX * 1_000 });
+  const friend = await fundedAgent(vault);
+  for (let made = 0; made < PAYMENTS_MAX; made += 2_000) await pays(agent, 2_000, friend);
+  const before = rows();
+  const inside = { destination_type: 'internal', destination: agent.id, amount_msat: 10 };
+  const refused = await pay(vault, agent, { ...inside, destination: friend.id });
+  expect([refused.status, refused.body.error.code]).toEqual([429, 'rate_limited']);
+  expect(rows()).toEqual(before);
+  expect((await pay(vault, friend, inside)).body.status).toBe('SETTLED');
 });
 
 test('payments that fail, and those under way; not those that are paid', async () => {

@@ -1,6 +1,8 @@
--- What an agent made lately that came to nothing, or to nothing yet: it is counted, so that no agent
+-- What an agent made lately, and what of it came to nothing (yet): it is counted, so that no agent
 -- can fill the disk with what costs it nothing. With the columns of their conditions, or each row
 -- that is counted would be read.
+CREATE INDEX payments_made ON payments (agent_no, created_at, decision) WHERE decision <> 'DENY';
+--> statement-breakpoint
 CREATE INDEX payments_unpaid ON payments (agent_no, created_at, decision, state)
   WHERE decision <> 'DENY' AND state <> 'succeeded';
 --> statement-breakpoint
