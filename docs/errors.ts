@@ -89,7 +89,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   request_too_large: 'The body is too large.',
   unsupported_media_type: 'The body was not sent as JSON.',
   rate_limited:
-    'Too many requests of one token, or too many idempotency keys of one caller in 24 h. Nothing was changed; `retry-after` says when to come back.',
+    'Too many requests of one token, or in 24 h too many idempotency keys of one caller, 10,000 payments of one agent, or 1,000 payments or deposits that were not paid. Nothing was changed; `retry-after` says when to come back.',
   overloaded: 'Too many commands wait. Nothing was changed.',
   draining: 'The vault is stopping. Nothing was changed.',
   storage_unavailable:

@@ -37,7 +37,7 @@ export const VAULT_ERRORS = {
   expired: { status: 409, transient: false },
   request_too_large: { status: 413, transient: false },
   unsupported_media_type: { status: 415, transient: false },
-  /** Too many requests of one token, or too many idempotency keys; `retry-after` says when. */
+  /** Too many requests of one token, or too much written in a day; `retry-after` says when. */
   rate_limited: { status: 429, transient: true },
   /** The engine's queue is full; nothing was applied. */
   overloaded: { status: 503, transient: true },

@@ -17,11 +17,11 @@ export type Reply = { readonly id: number } & (
   | { readonly ok: false; readonly message: string }
 );
 
-/** What is not answered is refused as `overloaded`; rejects where the database cannot be read. */
+/** What is not answered is refused as `overloaded` or `rate_limited`; rejects where the database cannot be read. */
 export interface BooksThread {
   sums(): Promise<Sums | Refusal>;
   counts(): Promise<Counts | Refusal>;
-  /** Of the audit rows of one agent in this range. */
+  /** Of the audit rows of one agent in this range. One at a time is summed up for each agent. */
   usage(agentNo: number, range: SeqRange): Promise<Usage | Refusal>;
   board(query: BoardQuery): Promise<BoardAgent[] | Refusal>;
   /** What is still asked is refused. */
@@ -33,6 +33,7 @@ const WAITING_MAX = 32;
 const ANSWER_MS_MAX = 30_000;
 
 interface Waiting {
+  readonly question: Question;
   readonly timer: NodeJS.Timeout;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
@@ -74,15 +75,24 @@ export function createBooksThread(path: string, answerMsMax = ANSWER_MS_MAX): Bo
   }
   const refuseAll = (why: string) => end(({ resolve }) => resolve(refuse('overloaded', why)));
 
+  /** Agents ask, too: one that asks on and on must not take the places of all others. */
+  const isAsked = (agentNo: number): boolean =>
+    [...waiting.values()].some(
+      ({ question }) => question.ask === 'usage' && question.agentNo === agentNo,
+    );
+
   function ask<T>(question: Question): Promise<T | Refusal> {
     if (waiting.size >= WAITING_MAX) {
       return Promise.resolve(refuse('overloaded', `${WAITING_MAX} sums are asked for already`));
+    }
+    if (question.ask === 'usage' && isAsked(question.agentNo)) {
+      return Promise.resolve(refuse('rate_limited', 'this is being summed up already'));
     }
     worker ??= start();
     const id = ++lastId;
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     const timer = setTimeout(() => void refuseAll('this takes too long to sum up'), answerMsMax);
-    waiting.set(id, { timer, resolve, reject });
+    waiting.set(id, { question, timer, resolve, reject });
     worker.postMessage({ id, question });
     return promise as Promise<T | Refusal>;
   }

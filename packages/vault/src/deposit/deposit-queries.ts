@@ -37,6 +37,15 @@ export function createDepositQueries(db: BetterSQLite3Database) {
         .where(and(sql`${deposits.state} = 'pending'`, eq(deposits.agentNo, agentNo)))
         .get()!.n,
 
+    /** When the nth newest was opened of those of an agent since then that nothing came of. */
+    unpaid: (agentNo: number, sinceMs: number, nth: number): number | undefined =>
+      db.get<{ created_at: number } | undefined>(
+        // Literal, as in the index.
+        sql`SELECT created_at FROM deposits
+          WHERE state <> 'settled' AND agent_no = ${agentNo} AND created_at > ${sinceMs}
+          ORDER BY created_at DESC LIMIT 1 OFFSET ${nth - 1}`,
+      )?.created_at,
+
     /** The stored answer to an idempotency key. */
     rememberedAnswer: (key: string): RememberedAnswer | undefined =>
       db.get<RememberedAnswer | undefined>(

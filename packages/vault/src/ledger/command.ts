@@ -266,6 +266,12 @@ export interface SendPayment {
   readonly walletIdentity: string;
 }
 
+/** In recovery mode: the wallet knows a payment that waits for a human in these books. */
+export interface AdoptPayment {
+  readonly kind: 'adopt_payment';
+  readonly paymentId: string;
+}
+
 export interface SeePayment {
   readonly kind: 'see_payment';
   readonly paymentId: string;
@@ -392,6 +398,7 @@ export type Command =
   | Pay
   | WithdrawRevenue
   | SendPayment
+  | AdoptPayment
   | SeePayment
   | StickPayment
   | EndPayment

@@ -2,6 +2,8 @@
  * The ledger as a state machine: what a command does, given what the ledger is and the time.
  * Pure: the same view, command and time give the same decision, and nothing is changed here.
  */
+
+import { adoptPayment } from './adopt.ts';
 import { createAgent, credit, setPolicy } from './agents.ts';
 import { approve, deny, timeOutApprovals } from './approve.ts';
 import type { Command } from './command.ts';
@@ -74,6 +76,8 @@ function decideNew(
       return withdrawRevenue(view, command, now);
     case 'send_payment':
       return sendPayment(view, command, now);
+    case 'adopt_payment':
+      return adoptPayment(view, command, now);
     case 'see_payment':
       return seePayment(view, command);
     case 'stick_payment':

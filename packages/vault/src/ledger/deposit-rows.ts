@@ -51,6 +51,12 @@ export function prepareDepositStatements(db: Database) {
     countPendingDeposits: db.prepare<[number], { n: number }>(
       "SELECT count(*) AS n FROM deposits WHERE agent_no = ? AND state = 'pending'",
     ),
+    selectUnpaidDeposit: db.prepare<[number, number, number], { created_at: number }>(
+      // Literal, as in the index.
+      `SELECT created_at FROM deposits
+       WHERE state <> 'settled' AND agent_no = ? AND created_at > ?
+       ORDER BY created_at DESC LIMIT 1 OFFSET ?`,
+    ),
     selectDueDeposits: db.prepare<[number, number], DepositRow>(
       `SELECT * FROM deposits WHERE state = 'pending' AND expires_at <= ?
        ORDER BY expires_at LIMIT ?`,

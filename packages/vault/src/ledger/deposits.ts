@@ -19,6 +19,7 @@ import type {
   OpenDepositCommand,
   SettleEcash,
 } from './command.ts';
+import { BOUND_MS, tooManyUnpaidDeposits, UNPAID_DEPOSITS_MAX } from './daily-bound.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { DepositOpened, DepositSettled, DepositsExpired, ReceiptCredited } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
@@ -41,6 +42,9 @@ export function openDeposit(
   if (view.pendingDeposits(agent.no) >= PENDING_DEPOSITS_MAX) {
     return no(tooManyDeposits());
   }
+  const oldest = view.unpaidDeposit(agent.no, now - BOUND_MS, UNPAID_DEPOSITS_MAX);
+  const full = tooManyUnpaidDeposits(oldest, now);
+  if (full) return no(full);
   if (!canCredit(agent.available, amount) || !canDebit(view.railSimulated, amount)) {
     return no(outOfRange());
   }

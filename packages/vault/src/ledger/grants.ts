@@ -15,6 +15,7 @@ import {
 } from '../policy/spend-policy.ts';
 import type { ExpiredReservation, HeldReservation } from '../reservation/reservation.ts';
 import type { Reserve } from './command.ts';
+import { BOUND_MS, UNMET_APPROVALS_MAX } from './daily-bound.ts';
 import { type Decision, type Effect, no } from './effect.ts';
 import { minuteOf } from './spend-window.ts';
 import type { AgentState, LedgerView } from './view.ts';
@@ -64,7 +65,8 @@ function ask(
   const model = modelOf(command);
   const asked = view.pendingInference(agent.no, model, over.rule);
   if (asked) return no(approvalRequired(asked, over, command.amount));
-  if (view.pendingInferences(agent.no) >= PENDING_INFERENCE_MAX) {
+  const tooMany = view.unmetInference(agent.no, now - BOUND_MS, UNMET_APPROVALS_MAX);
+  if (tooMany !== undefined || view.pendingInferences(agent.no) >= PENDING_INFERENCE_MAX) {
     return no(policyDenied(over, command.amount));
   }
   const approval: Pending<InferenceApproval> = {

@@ -213,6 +213,7 @@ export interface OutcomeByKind {
   pay: PaymentAccepted;
   withdraw_revenue: PaymentAccepted;
   send_payment: PaymentSent;
+  adopt_payment: { adopted: boolean };
   see_payment: PaymentSeen;
   stick_payment: { stuck: boolean };
   end_payment: OrderEnded;

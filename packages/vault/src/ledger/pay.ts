@@ -18,6 +18,7 @@ import {
 } from '../policy/spend-policy.ts';
 import { canCredit } from './account.ts';
 import type { Pay } from './command.ts';
+import { BOUND_MS, tooManyPayments } from './daily-bound.ts';
 import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { moveInside } from './payment-end.ts';
@@ -32,7 +33,6 @@ import { type AgentState, isUsable, type LedgerView } from './view.ts';
  * and in the audit trail): at most 1.7 MB a day.
  */
 export const DENIALS_KEPT_MAX = 100;
-export const DENIALS_WINDOW_MS = 24 * 60 * 60 * 1_000;
 
 type Identity = Omit<HeldPayment, 'state'>;
 
@@ -69,16 +69,20 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (!canCredit(agent.held, command.amount + maxFee)) {
     return no(refuse('invalid_request', 'the sum of open holds would leave the exact range'));
   }
+  if (over !== null && command.mode === 'payment' && policy.approvalTimeoutMs === null) {
+    return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
+  }
+  const full = tooManyPayments(view, agent.no, payee === null || over !== null, now);
+  if (full) return no(full);
   const identity = identityOf(agent, command, payee, now, maxFee);
   if (command.mode === 'withdrawal') {
     const waitMs = policy.approvalTimeoutMs ?? WITHDRAWAL_TIMEOUT_MS;
     return ask(agent, identity, command, over?.rule ?? 'withdrawal', waitMs);
   }
-  if (over === null) return startPayment(view, agent, identity, payee, now);
-  if (policy.approvalTimeoutMs !== null) {
-    return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
+  if (over === null || policy.approvalTimeoutMs === null) {
+    return startPayment(view, agent, identity, payee, now);
   }
-  return deny(view, agent, command, payee, now, EXCEEDED[over.rule], maxFee);
+  return ask(agent, identity, command, over.rule, policy.approvalTimeoutMs);
 }
 
 /** The reasons that the published original gave, so that its users' code still understands them. */
@@ -91,7 +95,6 @@ const FORBIDDEN: Record<ForbiddingRule, string> = {
 const EXCEEDED: Record<LimitRule, string> = {
   max_transaction_msat: 'exceeds_max_transaction',
   daily_limit_msat: 'exceeds_daily_limit',
-  max_fee_msat: 'exceeds_max_fee',
 };
 
 /** What a caller asks for can only lower what the policy allows, and the wallet's own bound both. */
@@ -190,7 +193,7 @@ function deny(
     endedAt: now,
     failure: reason,
   };
-  if (view.deniedPayments(agent.no, now - DENIALS_WINDOW_MS) >= DENIALS_KEPT_MAX) {
+  if (view.deniedPayments(agent.no, now - BOUND_MS) >= DENIALS_KEPT_MAX) {
     const outcome = { ...accepted(denied), unkept: denied };
     return { outcome, effects: NO_EFFECTS, unkept: true };
   }

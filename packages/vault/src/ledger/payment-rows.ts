@@ -99,6 +99,22 @@ export function preparePaymentStatements(db: Database) {
       `SELECT count(*) AS n FROM payments
        WHERE decision = 'DENY' AND agent_no = ? AND created_at > ?`,
     ),
+    // The conditions are literal in these, as in their indexes.
+    selectMadePayment: db.prepare<[number, number, number], { created_at: number }>(
+      `SELECT created_at FROM payments
+       WHERE decision <> 'DENY' AND agent_no = ? AND created_at > ?
+       ORDER BY created_at DESC LIMIT 1 OFFSET ?`,
+    ),
+    selectUnpaidPayment: db.prepare<[number, number, number], { created_at: number }>(
+      `SELECT created_at FROM payments
+       WHERE decision <> 'DENY' AND state <> 'succeeded' AND agent_no = ? AND created_at > ?
+       ORDER BY created_at DESC LIMIT 1 OFFSET ?`,
+    ),
+    selectUnmetInference: db.prepare<[number, number, number], { created_at: number }>(
+      `SELECT created_at FROM approvals
+       WHERE type = 'inference' AND status <> 'approved' AND agent_no = ? AND created_at > ?
+       ORDER BY created_at DESC LIMIT 1 OFFSET ?`,
+    ),
 
     insertApproval: db.prepare<[ApprovalRow]>(insertInto('approvals', APPROVAL_COLUMNS)),
     resolveApproval: db.prepare<[ApprovalRow]>(

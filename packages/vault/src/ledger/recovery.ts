@@ -48,6 +48,7 @@ export function waitsForRecovery(view: LedgerView, command: Command): boolean {
     case 'prolong':
     case 'heartbeat':
     case 'forget_answers':
+    case 'adopt_payment':
     case 'see_payment':
     case 'stick_payment':
     case 'end_payment':

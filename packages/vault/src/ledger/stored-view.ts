@@ -98,6 +98,14 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       return row && paymentOf(row);
     },
     deniedPayments: (agentNo, sinceMs) => sql.countDenied.get(agentNo, sinceMs)!.n,
+    madePayment: (agentNo, sinceMs, nth) =>
+      sql.selectMadePayment.get(agentNo, sinceMs, nth - 1)?.created_at,
+    unpaidPayment: (agentNo, sinceMs, nth) =>
+      sql.selectUnpaidPayment.get(agentNo, sinceMs, nth - 1)?.created_at,
+    unpaidDeposit: (agentNo, sinceMs, nth) =>
+      sql.selectUnpaidDeposit.get(agentNo, sinceMs, nth - 1)?.created_at,
+    unmetInference: (agentNo, sinceMs, nth) =>
+      sql.selectUnmetInference.get(agentNo, sinceMs, nth - 1)?.created_at,
     approval: (id) => {
       const row = sql.selectApproval.get(id);
       return row && approvalOf(row);

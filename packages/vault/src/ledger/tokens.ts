@@ -21,6 +21,7 @@ export function issueToken(
   const agent = view.agentById(command.agentId);
   if (agent === undefined) return no(noSuchAgent());
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
+  if (agent.no === view.treasuryNo()) return no(notForTheTreasury());
   const live = view.tokensOf(agent.no).filter((token) => isUsable(token, now));
   const ends: EndToken[] = [];
   if (command.overlapMs !== null) {
@@ -92,6 +93,13 @@ export function revokeToken(
     ],
   };
 }
+
+/** A token would spend what a withdrawal may not: losses come off first only there. */
+const notForTheTreasury = (): Refusal =>
+  refuse(
+    'invalid_request',
+    "the operator's treasury has no tokens; POST /operator/withdrawals pays from it",
+  );
 
 const tooMany = (): Refusal =>
   refuse(

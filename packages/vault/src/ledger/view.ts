@@ -117,6 +117,14 @@ export interface LedgerView {
   paymentByHash(paymentHash: string): Payment | undefined;
   /** Denied ones of this agent that were kept since then. */
   deniedPayments(agentNo: number, sinceMs: number): number;
+  /** When the nth newest was made of those since then that were not denied. */
+  madePayment(agentNo: number, sinceMs: number, nth: number): number | undefined;
+  /** The same of those that have not succeeded (yet). */
+  unpaidPayment(agentNo: number, sinceMs: number, nth: number): number | undefined;
+  /** The same of deposits that nothing came of. */
+  unpaidDeposit(agentNo: number, sinceMs: number, nth: number): number | undefined;
+  /** The same of questions about inference that were not granted. */
+  unmetInference(agentNo: number, sinceMs: number, nth: number): number | undefined;
   approval(id: string): Approval | undefined;
   /** Pending ones whose time is up at `nowMs`, oldest first. */
   dueApprovals(nowMs: number, max: number): PendingApproval[];

@@ -12,9 +12,13 @@ export function paymentOrders(engine: LedgerEngine, payments: PaymentQueries): O
     what: 'payment',
     everyMs: ROUND_MS,
     arrive: async () => {},
-    open: payments.openIds,
+    open: (afterId, max) =>
+      engine.recovering ? payments.unendedIds(afterId, max) : payments.openIds(afterId, max),
     find(id) {
       const payment = payments.find(id);
+      if (payment?.state === 'requested' && payment.payeeNo === null && engine.recovering) {
+        return { state: 'requested', id, order: orderOf(payment) };
+      }
       if (payment?.state === 'held') return { state: 'held', id };
       return payment?.state === 'in_flight' ? sentOrder(payment) : undefined;
     },
@@ -22,6 +26,7 @@ export function paymentOrders(engine: LedgerEngine, payments: PaymentQueries): O
       const sent = await engine.execute({ kind: 'send_payment', paymentId, walletIdentity });
       return isRefusal(sent) ? sent : sentOrder(sent.payment);
     },
+    adopt: (paymentId) => engine.execute({ kind: 'adopt_payment', paymentId }),
     see: (paymentId) => engine.execute({ kind: 'see_payment', paymentId }),
     stick: (paymentId, reason) => engine.execute({ kind: 'stick_payment', paymentId, reason }),
     end: (paymentId, result) => engine.execute({ kind: 'end_payment', paymentId, result }),

@@ -37,6 +37,13 @@ export function createPaymentQueries(db: Database) {
   const open = db.prepare<[string, number], { id: string }>(
     `SELECT id FROM payments WHERE state IN ('held', 'in_flight') AND id > ? ORDER BY id LIMIT ?`,
   );
+  const unended = db.prepare<[string, string, number], { id: string }>(
+    `SELECT id FROM payments WHERE state IN ('held', 'in_flight') AND id > ?
+     UNION
+     SELECT transaction_id FROM approvals
+     WHERE status = 'pending' AND transaction_id > ?
+     ORDER BY 1 LIMIT ?`,
+  );
   const stuck = db.prepare<[], { id: string }>(
     'SELECT id FROM payments WHERE stuck IS NOT NULL ORDER BY id LIMIT 1000',
   );
@@ -73,6 +80,9 @@ export function createPaymentQueries(db: Database) {
     /** Still to be brought to their end, ascending by id. */
     openIds: (afterId: string, limit: number): string[] =>
       open.all(afterId, limit).map(({ id }) => id),
+    /** With those that wait for a human. */
+    unendedIds: (afterId: string, limit: number): string[] =>
+      unended.all(afterId, afterId, limit).map(({ id }) => id),
     /** That only a human can clear up; the first 1,000. */
     stuckIds: (): string[] => stuck.all().map(({ id }) => id),
     /** Newest first. */

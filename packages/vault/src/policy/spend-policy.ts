@@ -52,7 +52,7 @@ export const TIGHTEST_LIMITS: SpendLimits = {
 };
 
 /** A limit on an amount: a human may let one spend pass it. */
-export type LimitRule = 'max_transaction_msat' | 'daily_limit_msat' | 'max_fee_msat';
+export type LimitRule = 'max_transaction_msat' | 'daily_limit_msat';
 /** What nobody can grant for one spend; only another policy can. */
 export type ForbiddingRule =
   | 'no_policy'
@@ -117,8 +117,6 @@ export function liftLimit(limits: SpendLimits, rule: LimitRule): SpendLimits {
       return { ...limits, maxTransactionMsat: null };
     case 'daily_limit_msat':
       return { ...limits, dailyLimitMsat: null };
-    case 'max_fee_msat':
-      return { ...limits, maxFeeMsat: null };
   }
 }
 

@@ -3,6 +3,7 @@
  * sent, what is in flight is asked for until the wallet proves what became of it. Unknown is not
  * failed: it only means that we ask again, without an age limit, also after a restart.
  *
+ *   requested  ▸ in recovery mode alone: wallet.lookup ▸ the wallet has it ▸ held
  *   held       ▸ in_flight (durable) ▸ wallet.pay ▸ proven? ▸ end
  *   in_flight  ▸ same wallet? ▸ wallet.lookup ─┬ succeeded, failed ▸ end
  *                                              ├ pending           ▸ seen, ask again later
@@ -39,6 +40,12 @@ export const RUNNER_TIMING: RunnerTiming = { answerMs: 10_000, callMs: 60_000 };
 /** Open orders looked at in one round; the next round goes on behind them. */
 const ROUND_MAX = 1_000;
 
+/** Waits for a human. Only of a restored ledger: it may have been let go and sent since the backup. */
+export interface AskedOrder {
+  readonly state: 'requested';
+  readonly id: string;
+  readonly order: PayOrder;
+}
 export interface HeldOrder {
   readonly state: 'held';
   readonly id: string;
@@ -61,10 +68,12 @@ export interface Orders {
   readonly everyMs: number;
   /** Begins what comes due by itself, before each round. */
   arrive(): Promise<void>;
-  /** Ids of what is held or in flight, ascending. */
+  /** Ids of what there is to do, ascending. */
   open(afterId: string, max: number): readonly string[];
-  /** Undefined where it is neither held nor in flight. */
-  find(id: string): HeldOrder | SentOrder | undefined;
+  /** Undefined where there is nothing to do. */
+  find(id: string): AskedOrder | HeldOrder | SentOrder | undefined;
+  /** requested → held: the wallet has been told of it, so somebody had let it go. */
+  adopt(id: string): Promise<unknown>;
   /** held → in_flight, durable before the wallet is told. Null where it has ended instead. */
   send(
     id: string,
@@ -137,7 +146,23 @@ export class Runner {
   async #bringOn(id: string): Promise<string | null> {
     const found = this.#orders.find(id);
     if (found === undefined) return null;
+    if (found.state === 'requested') return this.#lookFor(found);
     return found.state === 'held' ? this.#send(id) : this.#track(found);
+  }
+
+  /** Before recovery is finished: from then on its time may give the money back. */
+  async #lookFor({ id, order }: AskedOrder): Promise<string | null> {
+    const { wallet, log } = this.#deps;
+    const { state } = await this.#ask((signal) => wallet.lookup(order, signal));
+    if (state !== 'succeeded' && state !== 'pending') {
+      return `it waits for a human, and the wallet says of it: ${state}`;
+    }
+    await this.#orders.adopt(id);
+    log.warn(
+      { [`${this.#orders.what}_id`]: id, wallet_says: state },
+      'approved and sent since the backup: it stays held, and ends when recovery is finished',
+    );
+    return null;
   }
 
   async #send(id: string): Promise<string | null> {

@@ -10,6 +10,11 @@ const BACKOFF_MIN_MS = 1_000;
 const BACKOFF_MAX_MS = 300_000;
 /** At once; what is more waits on disk. */
 const RUNNING_MAX = 256;
+/**
+ * Of them for what was tried before: what hangs takes its place again and again, and whoever makes
+ * much of it must not keep what is new from ever being tried.
+ */
+const AGAIN_MAX = 192;
 /** Things that wait for their next try. Above it all are forgotten, and tried once too early. */
 const WAITING_MAX = 10_000;
 /** How long a stop waits for calls under way; what has not answered is unknown, and asked for later. */
@@ -70,7 +75,8 @@ export class Tasks {
   begin(id: string, work: () => Promise<string | null>): Promise<void> | undefined {
     const known = this.#running.get(id);
     if (known !== undefined) return known;
-    if (this.#stopping.signal.aborted || this.#running.size >= RUNNING_MAX) return undefined;
+    const max = this.#backoff.has(id) ? AGAIN_MAX : RUNNING_MAX;
+    if (this.#stopping.signal.aborted || this.#running.size >= max) return undefined;
     const running = work()
       .catch((error: unknown) => (error as Error).message)
       .then((reason) => this.#rest(id, reason))

@@ -60,6 +60,17 @@ test('lets only so many wait', async () => {
   expect(answers.at(-1)).toMatchObject({ refused: 'overloaded' });
 });
 
+test('an agent that asks for its usage on and on holds up nobody else', async () => {
+  const range = { low: 1, high: 100 };
+  const asked = Array.from({ length: 40 }, () => thread.usage(1, range));
+  const others = [thread.usage(2, range), thread.sums()];
+  const answers = await Promise.all(asked);
+  expect(answers.filter((answer) => 'refused' in answer)).toHaveLength(39);
+  expect(answers.at(-1)).toMatchObject({ refused: 'rate_limited' });
+  for (const answer of await Promise.all(others)) expect(answer).not.toHaveProperty('refused');
+  expect(await thread.usage(1, range)).not.toHaveProperty('refused');
+});
+
 test('says so when the database cannot be read', async () => {
   vault.writer.exec('ALTER TABLE payouts RENAME TO elsewhere');
   await expect(thread.counts()).rejects.toThrow('no such table');

@@ -163,3 +163,26 @@ test.each([
   expect((await withdraw(body)).status).toBe(400);
   expect(accounts()).toEqual(before);
 });
+
+describe('the treasury', () => {
+  async function treasury(): Promise<string> {
+    await withdraw(to(1_000));
+    const { agents } = (await asOperator(vault, 'GET', '/agents')).body;
+    return agents.find(({ name }: { name: string }) => name === "operator's treasury").id;
+  }
+
+  test('has no token that could spend past what losses leave to withdraw', async () => {
+    const url = `/agents/${await treasury()}/tokens`;
+    const refused = await asOperator(vault, 'POST', url, { scopes: ['spend'] });
+    expect([refused.status, refused.body.error.code]).toEqual([400, 'invalid_request']);
+    expect((await asOperator(vault, 'GET', url)).body.tokens).toEqual([]);
+  });
+
+  test('still pays out after it was disabled and swept', async () => {
+    const url = `/agents/${await treasury()}`;
+    await asOperator(vault, 'POST', `${url}/deposit`, { amount_msat: 5_000 });
+    const swept = await asOperator(vault, 'DELETE', url, { sweep: true });
+    expect(swept.body.swept_msat).toBe(5_000);
+    expect((await withdraw(to(104_000))).body.status).toBe('SETTLED');
+  });
+});

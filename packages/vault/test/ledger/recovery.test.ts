@@ -72,6 +72,35 @@ describe('a payment that waited for a human, and may have been approved and sent
   });
 });
 
+describe('a payment that waited for a human in the backup, and that the wallet knows', () => {
+  test.each([0, 120_000])('is charged once, and never given back; after %d ms', async (passed) => {
+    const asked = await pay(vault, agent, { amount_msat: 10_000, max_fee_msat: 0 });
+    const { transaction_id: id, approval_id } = asked.body;
+    // As it was approved and sent after the backup.
+    const order = {
+      reference: id,
+      target: { type: 'lightning_address', address: 'ann@pay.example' } as const,
+      amountMsat: msat(10_000),
+      maxFeeMsat: msat(0),
+    };
+    await vault.wallet.pay(order, AbortSignal.timeout(5_000));
+    const unknown = await pay(vault, agent, { amount_msat: 6_000, max_fee_msat: 0 });
+    await restored();
+    await pass(vault, passed);
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+    const deny = await asOperator(vault, 'POST', `/operator/approvals/${approval_id}/deny`, {});
+    expect(deny.body.error).toMatchObject({ code: 'already_resolved', status: 'approved' });
+    await pass(vault, 61_000);
+    await vault.runner.tick();
+    const url = `/agents/${agent.id}/payments`;
+    expect((await asOperator(vault, 'GET', `${url}/${id}`)).body.status).toBe('SETTLED');
+    const other = await asOperator(vault, 'GET', `${url}/${unknown.body.transaction_id}`);
+    expect(other.body).toMatchObject({ status: 'FAILED', failure: 'approval_timed_out' });
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 0 });
+  });
+});
+
 describe('a payout that was about to be sent, and may have been sent since', () => {
   beforeEach(async () => {
     await setSeller('sold', 'sold@example.com');

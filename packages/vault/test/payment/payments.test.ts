@@ -1,7 +1,8 @@
 /** Money out: what is held, what is charged, and what a lying, silent or forgetful wallet can do. */
 import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { DENIALS_KEPT_MAX, DENIALS_WINDOW_MS } from '../../src/ledger/pay.ts';
+import { BOUND_MS } from '../../src/ledger/daily-bound.ts';
+import { DENIALS_KEPT_MAX } from '../../src/ledger/pay.ts';
 import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
   type Answer,
@@ -243,7 +244,7 @@ describe('the spend policy', () => {
     const other = await fundedAgent(vault, { policy: null });
     const first = await pay(vault, other);
     expect((await asAgent(vault, other.token, url(first))).status).toBe(200);
-    vault.clock.advance(DENIALS_WINDOW_MS);
+    vault.clock.advance(BOUND_MS);
     const next = await pay(vault, agent);
     expect((await asAgent(vault, agent.token, url(next))).status).toBe(200);
   });

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type InvoiceSource, PENDING_DEPOSITS_MAX } from '../../deposit/deposit.ts';
 import { isRefusal, refuse, VaultError } from '../../errors.ts';
 import type { ReplayKey } from '../../ledger/command.ts';
+import { BOUND_MS, tooManyUnpaidDeposits, UNPAID_DEPOSITS_MAX } from '../../ledger/daily-bound.ts';
 import { tooManyDeposits } from '../../ledger/deposits.ts';
 import type { DepositOpened } from '../../ledger/outcome.ts';
 import { recovering } from '../../ledger/recovery.ts';
@@ -44,7 +45,10 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
     if (key && known) return rememberedOutcome<DepositOpened>(known, key);
     if (engine.recovering) return recovering();
     if (agent.disabledAt !== null) return agentDisabled(agent.id);
-    return deposits.pending(agent.no) >= PENDING_DEPOSITS_MAX ? tooManyDeposits() : null;
+    if (deposits.pending(agent.no) >= PENDING_DEPOSITS_MAX) return tooManyDeposits();
+    const now = time.now();
+    const oldest = deposits.unpaid(agent.no, now - BOUND_MS, UNPAID_DEPOSITS_MAX);
+    return tooManyUnpaidDeposits(oldest, now);
   }
 
   /** A new invoice of the wallet. One that no deposit ever names was never shown to anybody. */

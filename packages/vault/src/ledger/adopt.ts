@@ -1,0 +1,53 @@
+/**
+ * A restored ledger has payments that wait for a human, who may have let them go since the backup.
+ * Where the wallet knows one, somebody has: its money must not go back, whoever denies it later or
+ * whatever its time is.
+ */
+import type { PaymentApproval, Resolved } from '../approval/approval.ts';
+import type { HeldPayment } from '../payment/payment.ts';
+import type { AdoptPayment } from './command.ts';
+import { type Decision, NO_EFFECTS } from './effect.ts';
+import type { LedgerView } from './view.ts';
+
+const REASON = 'it was approved and sent after the backup: the wallet knows it';
+
+/** requested → held, as by an approval. */
+export function adoptPayment(
+  view: LedgerView,
+  { paymentId }: AdoptPayment,
+  now: number,
+): Decision<{ adopted: boolean }> {
+  const payment = view.payment(paymentId);
+  if (!view.recovering || payment?.state !== 'requested' || payment.payeeNo !== null) {
+    return { outcome: { adopted: false }, effects: NO_EFFECTS };
+  }
+  const approval = view.approval(payment.approvalId ?? '');
+  if (approval?.status !== 'pending' || approval.type === 'inference')
+    throw new Error(`payment ${payment.id} waits for no approval`);
+  const resolved: Resolved<PaymentApproval> = {
+    ...approval,
+    status: 'approved',
+    resolvedAt: now,
+    reason: REASON,
+  };
+  const held: HeldPayment = { ...payment, state: 'held' };
+  return {
+    outcome: { adopted: true },
+    effects: [
+      { effect: 'resolve_approval', approval: resolved },
+      { effect: 'change_payment', from: 'requested', payment: held },
+      {
+        effect: 'audit',
+        chain: payment.agentNo,
+        action: 'APPROVAL_GRANTED',
+        facts: {
+          approval_id: approval.id,
+          transaction_id: payment.id,
+          correlation_id: payment.correlationId,
+          amount: payment.amount,
+          reason: REASON,
+        },
+      },
+    ],
+  };
+}
