@@ -48,7 +48,8 @@ export function readDestination(asked: Asked): Read | Refusal {
 function readInvoice({ text, amount, nowMs, networks }: Asked): Read | Refusal {
   const decoded = decodeInvoice(text, { nowMs, networks });
   if (!decoded.ok) {
-    return refuse('invalid_request', decoded.message, { param: 'destination', ...decoded });
+    const { message, reason } = decoded;
+    return refuse('invalid_request', message, { param: 'destination', reason });
   }
   const { amountMsat, paymentHash, expiresAtMs, payee } = decoded.invoice;
   // The invoice's amount is what a wallet pays, so it is what the limits must see (T1).

@@ -122,6 +122,20 @@ describe('a payment', () => {
     expect(await balanceOf(vault, agent)).toEqual({ available: 0, held: 0, spent: 1_000 });
   });
 
+  test('to what is no invoice is refused with the reason, and nothing of the decoder beside it', async () => {
+    const agent = await fundedAgent(vault);
+    const { status, body } = await payInvoice(vault, agent, 'lnbcrt1nonsense');
+    expect([status, body.error]).toEqual([
+      400,
+      {
+        code: 'invalid_request',
+        message: 'the invoice is not bech32 text',
+        param: 'destination',
+        reason: 'not_bech32',
+      },
+    ]);
+  });
+
   test('T3, T38: of an invoice that is paid or being paid is a conflict, also for another agent', async () => {
     const [agent, other] = [await fundedAgent(vault), await fundedAgent(vault)];
     const one = invoice(1_000);
