@@ -32,6 +32,7 @@ export async function openEngine(path: string): Promise<() => () => Promise<void
       payoutDailyCapMsat: msat(1_000_000_000),
       simulatedWalletScript: null,
       webhook: null,
+      networks: [],
     },
     {
       clock: { now: Date.now, elapsed: () => Math.floor(performance.now()) },

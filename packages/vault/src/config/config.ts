@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Msat, msat } from '@arbstr/shared';
 import { z } from 'zod';
+import { NETWORKS, type Network } from '../bolt11/invoice.ts';
 import { StartError } from '../errors.ts';
 import { NOT_YET_SUPPORTED, VARIABLES, type Variable } from './variables.ts';
 
@@ -79,6 +80,7 @@ const environmentSchema = z.object({
     .refine((wallet) => wallet === 'simulated', {
       error: 'lightning, cashu and auto are not supported yet: use simulated',
     }),
+  LND_NETWORK: z.enum(NETWORKS, { error: `must be ${NETWORKS.join(', ')}` }).optional(),
   SIMULATED_WALLET_SCRIPT: z.string().optional(),
   OPERATOR_WEBHOOK_URL: webhookUrl.optional(),
   OPERATOR_WEBHOOK_SECRET: secretOf(WEBHOOK_SECRET_CHARS_MIN).optional(),
@@ -105,6 +107,8 @@ export interface VaultConfig extends DatabaseConfig {
   readonly auditCheckpointFolder: string;
   /** A file with faults for the simulated wallet, to rehearse with; null = it never misbehaves. */
   readonly simulatedWalletScript: string | null;
+  /** Whose invoices are paid. */
+  readonly networks: readonly Network[];
   /** Where the operator is told what happens; null = nowhere. */
   readonly webhook: WebhookConfig | null;
 }
@@ -134,6 +138,7 @@ export function loadConfig(environment: Environment): VaultConfig {
     auditCheckpointMs: parsed.AUDIT_CHECKPOINT_SECS * 1_000,
     auditCheckpointFolder: parsed.AUDIT_CHECKPOINT_DIR ?? `${parsed.DATABASE_PATH}.checkpoints`,
     simulatedWalletScript: parsed.SIMULATED_WALLET_SCRIPT ?? null,
+    networks: parsed.LND_NETWORK === undefined ? NETWORKS : [parsed.LND_NETWORK],
     webhook: webhookOf(parsed.OPERATOR_WEBHOOK_URL, parsed.OPERATOR_WEBHOOK_SECRET),
   });
 }

@@ -26,7 +26,7 @@ import type { RateLimit } from './rate-limit.ts';
 export interface VaultParts {
   readonly config: Pick<
     VaultConfig,
-    'adminToken' | 'internalToken' | 'payoutDailyCapMsat' | 'databasePath' | 'auditKey'
+    'adminToken' | 'internalToken' | 'payoutDailyCapMsat' | 'databasePath' | 'auditKey' | 'networks'
   >;
   readonly engine: LedgerEngine;
   readonly ledgerMetrics: LedgerMetrics['metrics'];

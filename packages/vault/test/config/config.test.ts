@@ -33,6 +33,7 @@ test('two secrets are enough', () => {
     payoutDailyCapMsat: 1_000_000_000,
     simulatedWalletScript: null,
     webhook: null,
+    networks: ['mainnet', 'testnet', 'signet', 'regtest'],
   });
 });
 
@@ -88,10 +89,15 @@ test.each([
   ['WALLET_BACKEND', 'lightning'],
   ['WALLET_BACKEND', 'bank'],
   ['AUDIT_KEY', 'short'],
+  ['LND_NETWORK', 'moon'],
   ['AUDIT_CHECKPOINT_SECS', '5'],
   ['AUDIT_CHECKPOINT_SECS', '1h'],
 ])('%s=%s is refused by name', (name, value) => {
   expect(() => loadConfig({ ...GOOD, [name]: value })).toThrow(name);
+});
+
+test('one network is all whose invoices are paid', () => {
+  expect(loadConfig({ ...GOOD, LND_NETWORK: 'signet' }).networks).toEqual(['signet']);
 });
 
 test('several problems are several lines', () => {

@@ -136,6 +136,17 @@ describe('a payment', () => {
     ]);
   });
 
+  test('to an invoice of another network than LND_NETWORK is refused', async () => {
+    vault = await openVault({ network: 'mainnet' });
+    const agent = await fundedAgent(vault);
+    const { status, body } = await payInvoice(vault, agent, invoice(1_000));
+    expect([status, body.error.reason]).toEqual([400, 'wrong_network']);
+    const out = await asOperator(vault, 'POST', '/operator/withdrawals', {
+      destination: invoice(1_000),
+    });
+    expect([out.status, out.body.error.reason]).toEqual([400, 'wrong_network']);
+  });
+
   test('T3, T38: of an invoice that is paid or being paid is a conflict, also for another agent', async () => {
     const [agent, other] = [await fundedAgent(vault), await fundedAgent(vault)];
     const one = invoice(1_000);

@@ -9,6 +9,7 @@ import { pino } from 'pino';
 import { createSeal } from '../../src/audit/seal.ts';
 import type { Report } from '../../src/audit/verify/report.ts';
 import { verifyLedger } from '../../src/audit/verify/verify.ts';
+import { NETWORKS, type Network } from '../../src/bolt11/invoice.ts';
 import type { VaultConfig, WebhookConfig } from '../../src/config/config.ts';
 import { openReader, openWriter } from '../../src/db/open.ts';
 import { beginRecovery } from '../../src/ledger/open-ledger.ts';
@@ -73,6 +74,7 @@ export interface TestVaultOptions {
   readonly walletScript?: string;
   readonly timing?: RunnerTiming;
   readonly webhook?: WebhookConfig;
+  readonly network?: Network;
   readonly postTiming?: PostTiming;
 }
 
@@ -98,6 +100,7 @@ export async function openVault(options: TestVaultOptions = {}): Promise<TestVau
     auditCheckpointFolder: `${path}.checkpoints`,
     simulatedWalletScript: options.walletScript ?? null,
     webhook: options.webhook ?? null,
+    networks: options.network === undefined ? NETWORKS : [options.network],
   };
   const vault = await createVault(config, {
     clock,

@@ -1,6 +1,5 @@
 /** Revenue out, as the operator asks for it. */
 import { z } from 'zod';
-import { NETWORKS } from '../../bolt11/invoice.ts';
 import { isRefusal } from '../../errors.ts';
 import { outsideType, readDestination } from '../../payment/destination.ts';
 import type { App } from '../app-type.ts';
@@ -12,8 +11,8 @@ import { replayKeyOf } from '../replay-key.ts';
 import { positiveMsat, refusals } from '../schemas.ts';
 
 export async function operatorWithdrawalRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, payments, runner, time, newId, wallet } = parts;
-  app.addHook('onRequest', requireOperator(parts.config.adminToken));
+  const { config, engine, payments, runner, time, newId, wallet } = parts;
+  app.addHook('onRequest', requireOperator(config.adminToken));
 
   app.post(
     '/operator/withdrawals',
@@ -45,7 +44,7 @@ export async function operatorWithdrawalRoutes(app: App, parts: VaultParts): Pro
       const type = outsideType(text);
       if (typeof type !== 'string') return sendRefusal(reply, type);
       const nowMs = time.now();
-      const read = readDestination({ type, text, amount, nowMs, networks: NETWORKS });
+      const read = readDestination({ type, text, amount, nowMs, networks: config.networks });
       if ('refused' in read) return sendRefusal(reply, read);
       const outcome = await engine.execute({
         kind: 'withdraw_revenue',

@@ -3,7 +3,6 @@ import { idSchema, msatSchema } from '@arbstr/shared';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { tokenHash } from '../../agent/token.ts';
-import { NETWORKS } from '../../bolt11/invoice.ts';
 import { isRefusal, VaultError } from '../../errors.ts';
 import { outsideType, readDestination } from '../../payment/destination.ts';
 import {
@@ -72,7 +71,7 @@ interface Asked {
 }
 
 export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> {
-  const { engine, agents, payments, runner, time, newId, wallet } = parts;
+  const { config, engine, agents, payments, runner, time, newId, wallet } = parts;
   const readerOf = agentReader(parts);
   const readable = agentByUrl(parts);
 
@@ -90,7 +89,7 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
   async function ask(request: FastifyRequest, asked: Asked) {
     const nowMs = time.now();
     const { type, destination: text, amount } = asked;
-    const read = readDestination({ type, text, amount, nowMs, networks: NETWORKS });
+    const read = readDestination({ type, text, amount, nowMs, networks: config.networks });
     if ('refused' in read) return read;
     return engine.execute({
       kind: 'pay',
