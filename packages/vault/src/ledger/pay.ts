@@ -53,7 +53,12 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   if (refused) return no(refused);
 
   const policy = policyFor(agent.policy, { kind: 'destination', names: command.destinationNames });
-  if (isForbidden(policy)) return deny(view, agent, command, payee, now, FORBIDDEN[policy.rule]);
+  if (isForbidden(policy)) {
+    const reason = FORBIDDEN[policy.rule];
+    if (command.mode === 'payment') return deny(view, agent, command, payee, now, reason);
+    const message = `the agent's spend policy denies it: ${reason}`;
+    return no(refuse('policy_denied', message, { rule: policy.rule, reason }));
+  }
   const maxFee = maxFeeOf(policy, command);
   // Two safe integers; where their sum leaves the exact range it is above any balance.
   if (agent.available.balance < command.amount + maxFee) {
@@ -181,9 +186,6 @@ function deny(
   reason: string,
   maxFee: Msat = ZERO_MSAT,
 ): Decision<PaymentAccepted> {
-  if (command.mode === 'withdrawal') {
-    return no(refuse('policy_denied', `the agent's spend policy denies it: ${reason}`, { reason }));
-  }
   const denied: FailedPayment = {
     ...identityOf(agent, command, payee, now, maxFee),
     ...NEVER_SENT,

@@ -118,6 +118,24 @@ describe('a payment over the limit', () => {
 });
 
 describe('a withdrawal', () => {
+  test('that no human may allow is refused with the rule', async () => {
+    const unlimited = await fundedAgent(vault, { policy: null });
+    const to = { destination: 'ann@pay.example', amount_msat: 1_000 };
+    const none = await withdraw(to, unlimited);
+    expect([none.status, none.body.error]).toMatchObject([
+      403,
+      { code: 'policy_denied', rule: 'no_policy', reason: 'no_policy_configured' },
+    ]);
+    const bound = await fundedAgent(vault, {
+      policy: { allowed_destinations: ['bob@pay.example'] },
+    });
+    const elsewhere = await withdraw(to, bound);
+    expect([elsewhere.status, elsewhere.body.error]).toMatchObject([
+      403,
+      { rule: 'allowed_destinations', reason: 'destination_not_allowed' },
+    ]);
+  });
+
   test('always waits, five minutes by default, and then runs', async () => {
     const free = await fundedAgent(vault, { policy: {} });
     const { status, body } = await withdraw({ destination: invoice(2_000) }, free);
