@@ -62,7 +62,9 @@ export function pay(view: LedgerView, command: Pay, now: number): Decision<Payme
   const maxFee = maxFeeOf(policy, command);
   // Two safe integers; where their sum leaves the exact range it is above any balance.
   if (agent.available.balance < command.amount + maxFee) {
-    if (command.mode === 'withdrawal') return no(insufficientBalance(agent, command.amount));
+    if (command.mode === 'withdrawal') {
+      return no(insufficientBalance(agent, command.amount, maxFee));
+    }
     return deny(view, agent, command, payee, now, 'insufficient_balance', maxFee);
   }
   const over = overLimit(policy, {

@@ -1,5 +1,5 @@
 import type { Msat, ReserveAnswer } from '@arbstr/shared';
-import { subMsat } from '@arbstr/shared';
+import { subMsat, ZERO_MSAT } from '@arbstr/shared';
 import type { Grant } from '../approval/grant.ts';
 import { insufficientScope, type Refusal, refuse } from '../errors.ts';
 import { type Forbidden, isForbidden, policyFor } from '../policy/spend-policy.ts';
@@ -154,10 +154,11 @@ export const agentDisabled = (agentId: string): Refusal =>
     agent_id: agentId,
   });
 
-export function insufficientBalance(agent: AgentState, amount: Msat): Refusal {
+export function insufficientBalance(agent: AgentState, amount: Msat, fee = ZERO_MSAT): Refusal {
+  const fees = fee === ZERO_MSAT ? '' : `, and ${fee} that fees may take`;
   return refuse(
     'insufficient_balance',
-    `the agent has ${agent.available.balance} msat available and needs ${amount}; the operator can deposit more`,
+    `the agent has ${agent.available.balance} msat available and needs ${amount}${fees}; the operator can deposit more`,
     { current_balance_msats: agent.available.balance, requested_msats: amount },
   );
 }

@@ -1,6 +1,6 @@
 /** Wallets that take days, that cannot be asked, and whose fees somebody would like another to pay. */
 import { afterEach, expect, test } from 'vitest';
-import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
+import { agentPost, invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
 import {
   asAgent,
   balanceOf,
@@ -120,4 +120,23 @@ test('T29: what a wallet takes above its limit is never the money of another age
   expect(await balanceOf(vault, agent)).toMatchObject({ available: 0, held: 0 });
   expect(await balanceOf(vault, bystander)).toMatchObject({ available: 1_000_000, held: 0 });
   expect(books(vault.path).accounts['operator:loss']).toBe(-1_000);
+});
+
+test('a withdrawal of all there is says that its fees are what is missing', async () => {
+  await start({ match: 'nobody', fault: 'fail' });
+  const agent = await fundedAgent(vault);
+  const { status, body } = await agentPost(vault, agent, '/agents/me/withdrawals', {
+    destination: 'ann@pay.example',
+    amount_msat: 1_000_000,
+    max_fee_msat: 70,
+  });
+  expect([status, body.error]).toMatchObject([
+    402,
+    {
+      message:
+        'the agent has 1000000 msat available and needs 1000000, and 70 that fees may take; the operator can deposit more',
+      current_balance_msats: 1_000_000,
+      requested_msats: 1_000_000,
+    },
+  ]);
 });
