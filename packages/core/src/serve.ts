@@ -193,7 +193,7 @@ function record(parts: Parts, metrics: Metrics, outcome: Outcome, call: Call): v
     parts.expectations.observe(
       row.model ?? row.requestedModel,
       outcome.facts.policy,
-      bill.usage.outputTokens,
+      bill.usage.outputTokens / outcome.facts.choices,
     );
     if (bill.disbelieved) {
       activity.disbelieved.set(row.provider, (activity.disbelieved.get(row.provider) ?? 0) + 1);
