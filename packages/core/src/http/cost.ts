@@ -70,7 +70,7 @@ function explain({ policy, score, floor }: Routed, choice: Choice): object {
     floor,
     policy,
     complexity_score: score,
-    estimated_input_tokens: choice.estimatedInputTokens,
+    estimated_input_tokens: best.estimatedInputTokens,
     estimated_output_tokens: best.expectedOutput,
     expected_cost_msats: best.expectedMsat,
     expected_cost_sats: Number(formatSats(best.expectedMsat)),

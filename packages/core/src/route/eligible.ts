@@ -27,6 +27,8 @@ export interface Candidate {
   /** Where core sends the bound itself, in the spelling that the model takes. */
   readonly sendBoundAs: BoundKey | null;
   readonly inputTokensMax: number;
+  /** Of the prompt, at what an image costs here: what a crash after dispatch bills at least. */
+  readonly estimatedInputTokens: number;
 }
 
 /** Why not. `rule`: the key of the policy that says so. */
@@ -178,7 +180,7 @@ function missingCapability(request: ApiRequest, offer: Offer): string | null {
   return null;
 }
 
-export const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
+const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
   prompt.textTokens + prompt.images * offer.imageTokens;
 
 function candidateOf(
@@ -213,6 +215,7 @@ function candidateOf(
     }),
     expectedOutput,
     outputBound,
+    estimatedInputTokens: estimatedInput,
     sendBoundAs:
       billing !== null && request.maxTokens === null ? dialect.boundKey(offer.model) : null,
     // Whatever input the bill would believe (pricing/bill.ts) must be covered by the hold.

@@ -155,12 +155,15 @@ async function guarded(
   let verdict: Verdict = { heard: 'nothing' };
   let keep = false;
   try {
-    order.hold.dispatched({
-      provider: provider.name,
-      model: offer.model,
-      rates: offer.rates,
-      providerRates: offer.providerRates,
-    });
+    order.hold.dispatched(
+      {
+        provider: provider.name,
+        model: offer.model,
+        rates: offer.rates,
+        providerRates: offer.providerRates,
+      },
+      candidate.estimatedInputTokens,
+    );
     const result = await attempt(deps, {
       ...upstreamOrder(order.request, candidate),
       holdBack:
@@ -195,8 +198,11 @@ function fail({ deps, order, failed }: Asking, candidate: Candidate, failure: Fa
   const { offer, provider } = candidate;
   const { mayBeBilled } = FAILURES[failure.kind];
   if (mayBeBilled && order.agentId !== null) deps.losses.lose(order.agentId);
-  const inputTokens = order.choice.estimatedInputTokens;
-  const prompt = { inputTokens, cachedInputTokens: 0, outputTokens: 0 };
+  const prompt = {
+    inputTokens: candidate.estimatedInputTokens,
+    cachedInputTokens: 0,
+    outputTokens: 0,
+  };
   failed.push({
     provider: provider.name,
     model: offer.model,

@@ -160,8 +160,8 @@ describe('choose', () => {
       sellers: [seller({ name: 'a', input: 1, output: 0 })],
       body: { messages: [{ role: 'user', content: [image] }] },
     });
-    expect(seen.estimatedInputTokens).toBeGreaterThanOrEqual(1600);
-    expect(seen.estimatedInputTokens).toBeLessThan(1700);
+    expect(seen.candidates[0].estimatedInputTokens).toBeGreaterThanOrEqual(1600);
+    expect(seen.candidates[0].estimatedInputTokens).toBeLessThan(1700);
   });
 
   it('bounds the output itself where the caller did not, in the spelling that the model takes', () => {

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { TIMEOUTS_DEFAULT } from '../../src/config/types.ts';
 import { CHAT } from '../../src/dialect/chat.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
-import type { Upstream, UpstreamBody, UpstreamReply } from '../../src/ports.ts';
+import type { DispatchSnapshot, Upstream, UpstreamBody, UpstreamReply } from '../../src/ports.ts';
 import { freeHold } from '../../src/reserve/hold.ts';
 import { createBreakers } from '../../src/route/breaker/registry.ts';
 import { createLossBudget, createRetryBudget, LOSSES } from '../../src/route/budget.ts';
@@ -86,7 +86,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     },
     random: () => 0,
   };
-  const candidates = Object.keys(replies).map((key) => {
+  const candidates = Object.keys(replies).map((key, nth) => {
     const [name, model = 'm'] = key.split('/');
     return {
       provider: {
@@ -105,6 +105,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
       dialect: CHAT,
       outputBound: null,
       sendBoundAs: null,
+      estimatedInputTokens: 100 * (nth + 1),
     } as unknown as Candidate;
   });
   const gone = new AbortController();
@@ -113,19 +114,35 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
   );
   if (!parsed.ok) throw new Error(parsed.error.message);
   const { request } = parsed;
-  const choice = { candidates, estimatedInputTokens: 100, rescue: 'off' } as unknown as Choice;
+  const choice = { candidates, rescue: 'off' } as unknown as Choice;
+  const dispatched: [string, number][] = [];
+  const hold = {
+    ...freeHold(),
+    dispatched: ({ provider }: DispatchSnapshot, tokens: number) => {
+      dispatched.push([provider, tokens]);
+    },
+  };
   const run = () =>
     firstAnswer(deps, {
       request,
       choice,
-      hold: freeHold(),
+      hold,
       agentId: 'agent',
       correlationId: 'c',
       shutdown: new AbortController().signal,
       clientGone: gone.signal,
     });
-  return { asked, deps, gone, run };
+  return { asked, deps, dispatched, gone, run };
 }
+
+it('journals of each dispatch what the prompt is to that candidate', async () => {
+  const { dispatched, run } = setUp({ alpha: [refuses(500)], beta: [well] });
+  await run();
+  expect(dispatched).toEqual([
+    ['alpha', 100],
+    ['beta', 200],
+  ]);
+});
 
 describe('rounds', () => {
   it('asks each candidate once before any twice', async () => {
