@@ -117,15 +117,15 @@ async function askRound(
   const last = new Map<Candidate, Failure>();
   /** The candidates that found the prompt too long, with what they said. */
   const tooSmall: { readonly window: number; readonly refused: FirstAnswer }[] = [];
-  const canAnswer = ({ provider, offer }: Candidate): boolean =>
-    breakers.allows(provider.name, offer.model) &&
+  const canAnswer = ({ provider, seat }: Candidate): boolean =>
+    breakers.allows(provider.name, seat) &&
     breakers.inFlight(provider.name) < provider.maxConcurrency;
   for (const [index, candidate] of candidates.entries()) {
     const { provider, offer } = candidate;
     // Nobody would read the answer, and the next provider bills for it all the same.
     if (order.clientGone.aborted || !mayLose(asking)) break;
     if (tooSmall.some(({ window }) => (offer.contextWindow ?? 0) <= window)) continue;
-    const permit = breakers.take(provider.name, offer.model, provider.maxConcurrency);
+    const permit = breakers.take(provider.name, candidate.seat, provider.maxConcurrency);
     if (permit === null) continue;
     const anotherIsLeft = candidates.slice(index + 1).some(canAnswer);
     const result = await guarded(asking, candidate, permit, anotherIsLeft);

@@ -61,7 +61,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     async send({ name }) {
       const nth = asked.filter((earlier) => earlier === name).length;
       asked.push(name);
-      const own = replies[name]!;
+      const own = Object.entries(replies).find(([key]) => key.split('/')[0] === name)![1];
       return own[Math.min(nth, own.length - 1)]!();
     },
     async retain() {},
@@ -87,7 +87,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     random: () => 0,
   };
   const candidates = Object.keys(replies).map((key, nth) => {
-    const [name, model = 'm'] = key.split('/');
+    const [name, seat = 'm'] = key.split('/');
     return {
       provider: {
         name,
@@ -97,12 +97,13 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
         timeouts: TIMEOUTS_DEFAULT,
       },
       offer: {
-        model,
+        model: seat.split(' ')[0],
         rates: RATES,
         providerRates: RATES,
         contextWindow: windows[key] ?? null,
       },
       dialect: CHAT,
+      seat,
       outputBound: null,
       sendBoundAs: null,
       estimatedInputTokens: 100 * (nth + 1),
@@ -142,6 +143,13 @@ it('journals of each dispatch what the prompt is to that candidate', async () =>
     ['alpha', 100],
     ['beta', 200],
   ]);
+});
+
+it('lets a model rest under its seat, and no other seat of it', async () => {
+  const { deps, run } = setUp({ 'alpha/m (embeddings)': [refuses(404)] });
+  for (let i = 0; i < 3; i++) await run();
+  expect(deps.breakers.allows('alpha', 'm (embeddings)')).toBe(false);
+  expect(deps.breakers.allows('alpha', 'm')).toBe(true);
 });
 
 describe('rounds', () => {
