@@ -126,7 +126,8 @@ export function createMeter(n = 1): ChoicesMeter {
       const body: unknown = Array.isArray(json) ? json[0] : json;
       if (!isObject(body)) return 'not_completion';
       if (readBody(body).isError) return 'error';
-      return hasChunks ? 'completion' : 'not_completion';
+      // A list is no answer, whatever is in it: no SDK could read it, nor could it become a stream.
+      return hasChunks && body === json ? 'completion' : 'not_completion';
     },
     text: delivered.text,
     get textLength() {
