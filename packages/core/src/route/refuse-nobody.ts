@@ -45,7 +45,7 @@ export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]):
   if (short.length > 0) {
     return refuse(
       'no_healthy_provider',
-      `The operator's account at every provider of ${model} that could take this request is too low for it (${names(short)}). Ask for less with max_tokens, or have the operator top it up.`,
+      `The operator's account at every provider of ${model} that could take it is too low for this request (${names(short)}). Ask for less with max_tokens, or have the operator top it up.`,
     );
   }
   return refuseUnfit(model, allowed[0]!.exclusion, input);
