@@ -28,7 +28,7 @@ const WHEN: Record<FailureKind, string> = {
   redirect: '3xx, which is not followed',
   credentials: '401, 403: our key is refused',
   payment: '402: our account there is empty',
-  model_missing: '404, or words that say so in a 400 or 403',
+  model_missing: '404 or 405, or words that say so in a 400 or 403',
   model_overloaded: '429 or 5xx whose words blame the model',
   context_too_small: 'The prompt is longer than the model takes there',
 };

@@ -457,3 +457,13 @@ it('/v1/models says at which endpoints each seller has a model', async () => {
     { name: 'second', endpoints: ['chat'] },
   ]);
 });
+
+it('expects of one choice what one choice had, however many were asked for', async () => {
+  const headers = { 'x-arbstr-policy': 'rescued' };
+  const messages = [{ role: 'user' as const, content: 'Hi' }];
+  const asked = { model: 'gpt-4o', messages };
+  const answer = await client.chat.completions.create({ ...asked, n: 4 }, { headers });
+  const one = answer.usage!.completion_tokens / 4;
+  const { text } = await raw('/v1/cost', asked, headers);
+  expect(JSON.parse(text)).toMatchObject({ estimated_output_tokens: Math.ceil(one) });
+});

@@ -86,7 +86,12 @@ export async function serveRequest(stages: Stages, call: Call): Promise<Outcome>
     return refused(refuse(code, message, { param }), NO_FACTS);
   }
   const { request } = parsed;
-  const asked: Facts = { ...NO_FACTS, requestedModel: request.model, streaming: request.stream };
+  const asked: Facts = {
+    ...NO_FACTS,
+    requestedModel: request.model,
+    streaming: request.stream,
+    choices: request.n,
+  };
 
   const claimed = await stages.claims.take(claimOf(request, call));
   switch (claimed.kind) {

@@ -11,6 +11,8 @@ import type { FailedAttempt } from './route/first-answer.ts';
 export interface Facts {
   readonly requestedModel: string | null;
   readonly streaming: boolean;
+  /** Answers that were asked for, over all prompts. */
+  readonly choices: number;
   /** Name of the routing policy; null = none. */
   readonly policy: string | null;
   readonly score: number | null;
@@ -33,6 +35,7 @@ export interface Facts {
 export const NO_FACTS: Facts = {
   requestedModel: null,
   streaming: false,
+  choices: 1,
   policy: null,
   score: null,
   floor: null,

@@ -7,7 +7,7 @@ import { type Catalogue, createCatalogue } from './catalogue/catalogue.ts';
 import { type Claims, createClaims } from './claim/claims.ts';
 import type { Config, VaultConfig } from './config/types.ts';
 import { createFeeds, type Feeds } from './feed/feeds.ts';
-import type { Activity } from './http/inference.ts';
+import type { Activity } from './http/gate.ts';
 import type { ClaimStore, FeedSource, JournalStore, RequestLog, Upstream, Vault } from './ports.ts';
 import { createExpectations, type Expectations } from './pricing/expectation.ts';
 import { createMemory, type Memory } from './recall/memory.ts';

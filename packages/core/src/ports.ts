@@ -196,7 +196,7 @@ export interface JournalStore {
   /** Durable (fsync) when it resolves; rejects with StorageError where the disk refuses. */
   intend(intent: JournalIntent): Promise<void>;
   /** Written with the next group commit, not awaited. */
-  dispatched(reservationId: string, snapshot: DispatchSnapshot): void;
+  dispatched(reservationId: string, snapshot: DispatchSnapshot, estimatedInputTokens: number): void;
   checkpoint(reservationId: string, outputTokens: number): void;
   /** Survives the death of the process when it resolves; kept in memory and retried where the disk refuses. */
   end(reservationId: string, end: JournalEnd, endedAtMs: number): Promise<void>;

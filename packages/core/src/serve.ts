@@ -129,6 +129,11 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     authenticator: billing?.authenticator ?? null,
     authToken: () => catalogue.current().config.server.authToken,
   };
+  const gate = {
+    activity,
+    bodyLimitBytes: server.bodyLimitBytes,
+    limits: createCallerLimits(() => catalogue.current().config.server, nowMs),
+  };
   const operator = { authToken: auth.authToken, host: server.host };
   const metrics = createMetrics({
     ...parts,
@@ -141,16 +146,15 @@ function appOf(parts: Parts, configState: () => ConfigState): FastifyInstance {
     bodyLimitBytes: server.bodyLimitBytes,
     chat: {
       ...auth,
+      ...gate,
       stages: bindStages(parts),
       clientStallMs: () => catalogue.current().config.server.clientStallMs,
-      bodyLimitBytes: server.bodyLimitBytes,
       free: billing === null,
-      activity,
-      limits: createCallerLimits(() => catalogue.current().config.server, nowMs),
       record: (outcome, call) => record(parts, metrics, outcome, call),
     },
     cost: {
       ...auth,
+      ...gate,
       nowMs,
       dryRoute: (request, prompt, asked) =>
         routeWith(parts, parts.observed.dry, request, prompt, asked),
@@ -193,7 +197,7 @@ function record(parts: Parts, metrics: Metrics, outcome: Outcome, call: Call): v
     parts.expectations.observe(
       row.model ?? row.requestedModel,
       outcome.facts.policy,
-      bill.usage.outputTokens,
+      bill.usage.outputTokens / outcome.facts.choices,
     );
     if (bill.disbelieved) {
       activity.disbelieved.set(row.provider, (activity.disbelieved.get(row.provider) ?? 0) + 1);

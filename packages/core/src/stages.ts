@@ -112,7 +112,7 @@ async function reserveWith(
   if (caller.kind !== 'agent') throw new Error('a billed request without an agent');
   const { vault } = parts.catalogue.current().config;
   if (vault === null) throw new Error('a billed request without a vault');
-  const [{ offer, provider }] = choice.candidates;
+  const [{ estimatedInputTokens, offer, provider }] = choice.candidates;
   const deps = {
     ...billing,
     journal: parts.journal,
@@ -126,7 +126,7 @@ async function reserveWith(
     correlationId,
     requestedModel: request.model,
     heldMsat: choice.ceilingMsat,
-    estimatedInputTokens: choice.estimatedInputTokens,
+    estimatedInputTokens,
     snapshot: {
       provider: provider.name,
       model: offer.model,

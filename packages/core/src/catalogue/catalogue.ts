@@ -36,16 +36,9 @@ export async function createCatalogue(first: Config, deps: CatalogueDeps): Promi
   /** As configured, without what feeds say. */
   let configured = await deps.addressed(first.providers);
   feeds.follow(configured);
-  let snapshot = snapshotOf(first);
+  let snapshot = indexed(first, feeds.apply(first, configured));
   /** Replaced so lately that requests may still choose from them, with the timer that ends that. */
   const replaced = new Map<readonly ProviderConfig[], NodeJS.Timeout>();
-
-  function snapshotOf(config: Config): Snapshot {
-    const providers = feeds.apply(config, configured);
-    // Indexed here, so that no request has to wait for it.
-    sellersOf(providers);
-    return { config, providers };
-  }
 
   function retireLater(providers: readonly ProviderConfig[]): void {
     const retire = (): void => {
@@ -63,20 +56,28 @@ export async function createCatalogue(first: Config, deps: CatalogueDeps): Promi
       const before = configured;
       configured = await deps.addressed(config.providers);
       feeds.follow(configured);
-      snapshot = snapshotOf(config);
+      snapshot = indexed(config, feeds.apply(config, configured));
       for (const name of changed(before, configured)) deps.forget(name);
       retireLater(before);
     },
     refresh() {
       const { config, providers } = snapshot;
-      const next = snapshotOf(config);
-      // Whoever has an index of the providers as they are keeps it where nothing changed.
-      if (next.providers.some((provider, nth) => provider !== providers[nth])) snapshot = next;
+      const next = feeds.apply(config, configured);
+      // To index thousands of prices takes long: not for each list that says what it did before.
+      if (next.some((provider, nth) => provider !== providers[nth])) {
+        snapshot = indexed(config, next);
+      }
     },
     stop() {
       for (const timer of replaced.values()) clearTimeout(timer);
     },
   };
+}
+
+/** Indexed here, so that no request has to wait for it. */
+function indexed(config: Config, providers: readonly ProviderConfig[]): Snapshot {
+  sellersOf(providers);
+  return { config, providers };
 }
 
 /** Names whose breaker means nothing any more: gone, or somebody else behind them. */

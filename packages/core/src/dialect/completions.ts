@@ -1,6 +1,7 @@
 /** The older completions: prompts instead of messages, `text` instead of messages in the choices. */
 import { upstreamBody } from '../openai/rewrite-body.ts';
 import { createMeter } from '../stream/meter.ts';
+import { isObject } from '../stream/shapes.ts';
 import { choicesWriter, unlessTooDeep } from './chat.ts';
 import type { Dialect } from './dialect.ts';
 
@@ -18,11 +19,10 @@ export const COMPLETIONS: Dialect = {
 
 /** Its choices are the same whole or in pieces, so they make one chunk; a whole choice has ended. */
 function streamOfWhole(answer: unknown): Buffer {
-  const { usage, choices, ...rest } = answer as { usage?: unknown; choices: readonly object[] };
-  const ended = choices.map((choice) => ({
-    ...choice,
-    finish_reason: (choice as { finish_reason?: unknown }).finish_reason ?? 'stop',
-  }));
+  const { usage, choices, ...rest } = answer as { usage?: unknown; choices: readonly unknown[] };
+  const ended = choices
+    .filter(isObject)
+    .map((choice) => ({ ...choice, finish_reason: choice.finish_reason ?? 'stop' }));
   const chunks: object[] = [{ ...rest, choices: ended }];
   if (typeof usage === 'object' && usage !== null) chunks.push({ ...rest, choices: [], usage });
   const events = chunks.map((chunk) => `data: ${JSON.stringify(chunk)}\n\n`);

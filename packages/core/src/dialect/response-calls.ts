@@ -34,6 +34,7 @@ export function createCalls(log: EventLog, id: string, beforeOpen: () => void): 
       pieces: [],
     };
     calls.set(at, opened);
+    log.keep(opened.callId + opened.name);
     const item = callItem(opened, 'in_progress');
     log.emit('response.output_item.added', { output_index: index, item });
     return opened;

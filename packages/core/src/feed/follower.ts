@@ -108,12 +108,24 @@ export class Follower {
       this.#readAtMs = null;
       this.#earlier = NOTHING_EARLIER;
       this.#fail(`cannot be used (${(error as Error).message})`);
+      this.#withdraw();
     }
     if (this.#stop.signal.aborted) return;
     const order = { refreshMs: this.#refreshMs(), failures: this.#failuresInRow, retryAfterMs };
     const pause = pauseMs(order, this.#deps.random());
     const isDoubted = this.#memory.doubted.size > 0 && this.#failuresInRow === 0;
     this.#wait(isDoubted ? Math.min(pause, CONFIRM_MS) : pause);
+  }
+
+  /** What was offered by a list that is not used any more would be sold at its prices for ever. */
+  #withdraw(): void {
+    try {
+      this.#deps.onChange();
+    } catch (error) {
+      // It is not this list, then: whoever reads the one that it is hears of it.
+      const reason = (error as Error).message;
+      this.#deps.log.warn({ provider: this.#provider.name, reason }, 'prices cannot be taken');
+    }
   }
 
   /** Answers what the seller asked us to wait, ms. */

@@ -10,10 +10,11 @@ import type { Routed, Wish } from '../route/route.ts';
 import type { Prompt } from '../tokens/prompt.ts';
 import { factHeaders } from './answer-headers.ts';
 import { type AuthDeps, reader } from './authenticate.ts';
+import { admit, type GateDeps } from './gate.ts';
 import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
 
-export interface CostRouteDeps extends AuthDeps {
+export interface CostRouteDeps extends AuthDeps, GateDeps {
   /** The stage of a real request, without taking anybody's turn. */
   readonly dryRoute: (request: ApiRequest, prompt: Prompt, asked: DryAsk) => Routed;
   readonly nowMs: () => number;
@@ -28,12 +29,7 @@ export interface DryAsk {
 export function costRoute(app: FastifyInstance, deps: CostRouteDeps): void {
   for (const url of ['/v1/cost', '/cost']) {
     app.post(url, {
-      async onRequest(request, reply) {
-        const caller = await reader(deps, request);
-        if (caller.kind === 'refused') return writeRefusal(reply, caller);
-        request.caller = caller;
-        return undefined;
-      },
+      onRequest: (request, reply) => admit(deps, request, reply, () => reader(deps, request)),
       handler(request, reply) {
         const { answer, facts } = costOfRequest(deps, request);
         reply.headers(factHeaders(facts, deps.nowMs() - request.receivedAtMs));
@@ -74,7 +70,7 @@ function explain({ policy, score, floor }: Routed, choice: Choice): object {
     floor,
     policy,
     complexity_score: score,
-    estimated_input_tokens: choice.estimatedInputTokens,
+    estimated_input_tokens: best.estimatedInputTokens,
     estimated_output_tokens: best.expectedOutput,
     expected_cost_msats: best.expectedMsat,
     expected_cost_sats: Number(formatSats(best.expectedMsat)),

@@ -6,7 +6,7 @@ import type { FeedStanding } from '../feed/standing.ts';
 import type { JournalStore, Vault } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
-import type { Activity } from './inference.ts';
+import type { Activity } from './gate.ts';
 
 export interface HealthDeps {
   readonly current: () => Snapshot;

@@ -1,50 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import { HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../auth/caller.ts';
 import { refuse } from '../errors.ts';
 import { type Call, type Stages, serveRequest } from '../lifecycle.ts';
 import type { Endpoint } from '../openai/api-request.ts';
 import type { Outcome } from '../outcome.ts';
 import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
 import { type AuthDeps, spender } from './authenticate.ts';
-import type { CallerLimits, Place } from './caller-limits.ts';
 import { createClientStream, endWithin } from './client-stream.ts';
 import { wishOf } from './cost.ts';
+import { admit, DRAINING, type GateDeps } from './gate.ts';
 import { writeRefusal } from './hardening.ts';
 
-export interface InferenceRouteDeps extends AuthDeps {
+export interface InferenceRouteDeps extends AuthDeps, GateDeps {
   readonly stages: Stages;
   readonly clientStallMs: () => number;
-  readonly bodyLimitBytes: number;
   readonly free: boolean;
-  readonly activity: Activity;
-  readonly limits: CallerLimits;
   readonly record: (outcome: Outcome, call: Call) => void;
 }
-
-/** Requests of this process, for the bounds on them and for the drain. */
-export interface Activity {
-  /** From the first look at the head to the last byte of the answer. */
-  open: number;
-  /** Lifecycles: a caller that has left may leave one behind, which the drain must wait for. */
-  running: number;
-  /** Of their bodies, as announced. */
-  bodyBytes: number;
-  /** True once SIGTERM has come. */
-  draining: boolean;
-  /** Usage reports that were not borne out, by provider, since the start. */
-  readonly disbelieved: Map<string, number>;
-}
-
-/** Requests under way at once in this process, and the bytes of their bodies. */
-const CONCURRENT_REQUESTS_MAX = 1_000;
-const BODY_BYTES_MAX = 1024 * 1024 * 1024;
-
-const DRAINING = refuse(
-  'draining',
-  'This core is shutting down. Send the request again; another one answers.',
-);
 
 const PATHS: Readonly<Record<Endpoint, string>> = {
   chat: '/chat/completions',
@@ -81,47 +54,9 @@ export function inferenceRoutes(app: FastifyInstance, deps: InferenceRouteDeps):
     }
   }
 
-  /** Counts a request until its socket is done with it. */
-  function count(request: FastifyRequest, reply: FastifyReply, place: Place): void {
-    // Gone already: no event would count it down again.
-    if (reply.raw.destroyed) {
-      place.leave();
-      return;
-    }
-    request.place = place;
-    const announced = Number(request.headers['content-length'] ?? deps.bodyLimitBytes);
-    const bytes = Math.min(announced, deps.bodyLimitBytes);
-    activity.open++;
-    activity.bodyBytes += bytes;
-    reply.raw.once('close', () => {
-      activity.open--;
-      activity.bodyBytes -= bytes;
-      // A caller that leaves may leave its request running; then that gives the place back.
-      if (!request.isServing) place.leave();
-    });
-  }
-
   const serve = (endpoint: Endpoint, url: string): void => {
     app.post(url, {
-      // Before the body is read, so that nobody's gigabyte is taken in for nothing.
-      async onRequest(request, reply) {
-        if (activity.draining) {
-          return writeRefusal(reply, DRAINING);
-        }
-        if (activity.open >= CONCURRENT_REQUESTS_MAX || activity.bodyBytes >= BODY_BYTES_MAX) {
-          return writeRefusal(
-            reply,
-            refuse('overloaded', 'Too many requests are under way here. Try again shortly.'),
-          );
-        }
-        const caller = await spender(deps, request);
-        if (caller.kind === 'refused') return writeRefusal(reply, caller);
-        const place = deps.limits.enter(nameOf(caller, request));
-        if (place.kind === 'refused') return writeRefusal(reply, place);
-        request.caller = caller;
-        count(request, reply, place);
-        return undefined;
-      },
+      onRequest: (request, reply) => admit(deps, request, reply, () => spender(deps, request)),
       handler: (request, reply) => handle(endpoint, request, reply),
     });
   };
@@ -212,10 +147,6 @@ function answer(
     }
   }
 }
-
-/** Whose limits count: without any authentication the address stands for the caller. */
-const nameOf = (caller: Caller, request: FastifyRequest): string =>
-  caller.kind === 'agent' ? caller.agentId : caller.kind === 'operator' ? 'operator' : request.ip;
 
 const latencyOf = (deps: InferenceRouteDeps, call: Call): number =>
   deps.stages.nowMs() - call.receivedAtMs;

@@ -8,8 +8,8 @@ import type { Outcome } from '../outcome.ts';
 import type { JournalStore, RequestLog, RequestRow } from '../ports.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
 import type { Deliveries } from '../settle/deliver.ts';
+import type { Activity } from './gate.ts';
 import { writeRefusal } from './hardening.ts';
-import type { Activity } from './inference.ts';
 import { type OperatorAuth, refuseStranger } from './providers.ts';
 
 export interface Metrics {

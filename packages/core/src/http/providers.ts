@@ -7,6 +7,7 @@ import type { ProviderConfig } from '../config/types.ts';
 import { type Refusal, refuse } from '../errors.ts';
 import type { Feeds } from '../feed/feeds.ts';
 import type { BreakerRegistry } from '../route/breaker/registry.ts';
+import { seatOf } from '../route/seat.ts';
 import { writeRefusal } from './hardening.ts';
 import { wireRates } from './models.ts';
 import { feedReasons, wireFeed } from './wire-feed.ts';
@@ -115,8 +116,19 @@ function wireProvider(provider: ProviderConfig, { breakers, feeds, nowMs }: Prov
       max_output_tokens: offer.maxOutputTokens,
       supports: offer.supports === null ? null : [...offer.supports],
       reasoning: offer.reasoning,
-      // Not by [] alone: a model may be called "constructor".
-      state: Object.hasOwn(models, offer.model) ? models[offer.model] : 'closed',
+      state: stateAt(provider, offer.model, models),
     })),
   };
+}
+
+/** Of the first endpoint where it rests. */
+function stateAt(
+  { endpoints }: ProviderConfig,
+  model: string,
+  states: Readonly<Record<string, string>>,
+): string {
+  const seats = [...endpoints].map((endpoint) => seatOf(model, endpoint));
+  // Not by [] alone: a model may be called "constructor".
+  const resting = seats.find((seat) => Object.hasOwn(states, seat));
+  return resting === undefined ? 'closed' : states[resting]!;
 }

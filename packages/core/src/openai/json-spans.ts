@@ -16,6 +16,12 @@
 export const JSON_DEPTH_MAX = 512;
 /** Members of one scanned object; a chat request has about forty. */
 export const JSON_MEMBERS_MAX = 1_000;
+/**
+ * Lists, objects and strings inside of the members, together; ten thousand messages with their parts
+ * have a tenth of it. JSON.parse makes an object of each: 20 MB of `{}` would stop all requests for
+ * three seconds. Numbers do not count, since embeddings are asked for with millions of tokens.
+ */
+export const JSON_PARTS_MAX = 500_000;
 
 /** Offsets into the scanned buffer; ends are exclusive. `keyStart` is the key's opening quote. */
 export interface MemberSpan {
@@ -44,7 +50,15 @@ export interface ObjectSpans {
 }
 
 export type ScanFailure =
-  | { readonly reason: 'empty' | 'not_an_object' | 'too_deep' | 'too_many_members' | 'malformed' }
+  | {
+      readonly reason:
+        | 'empty'
+        | 'not_an_object'
+        | 'too_deep'
+        | 'too_many_members'
+        | 'too_many_parts'
+        | 'malformed';
+    }
   | { readonly reason: 'duplicate_key'; readonly key: string };
 
 export type ScanResult =
@@ -65,6 +79,13 @@ const NATIVE_SEARCH_BYTES_MIN = 64;
 
 const MALFORMED = -1;
 const TOO_DEEP = -2;
+const TOO_MANY = -3;
+
+const REASONS = {
+  [MALFORMED]: 'malformed',
+  [TOO_DEEP]: 'too_deep',
+  [TOO_MANY]: 'too_many_parts',
+} as const;
 
 const fail = (failure: ScanFailure): ScanResult => ({ ok: false, failure });
 
@@ -77,7 +98,7 @@ export function scanObject(raw: Buffer, start = 0, end = raw.length): ScanResult
   if (open === end) return fail({ reason: 'empty' });
   if (raw[open] !== OPEN_BRACE) return fail({ reason: 'not_an_object' });
 
-  const seen = { escapedKey: false };
+  const seen = { escapedKey: false, parts: 0 };
   const members: MemberSpan[] = [];
   const keys = new Set<string>();
   let at = skipSpace(raw, open + 1, end);
@@ -85,7 +106,7 @@ export function scanObject(raw: Buffer, start = 0, end = raw.length): ScanResult
   while (close === MALFORMED) {
     const member = scanMember(raw, at, end, seen);
     if (typeof member === 'number') {
-      return fail({ reason: member === TOO_DEEP ? 'too_deep' : 'malformed' });
+      return fail({ reason: REASONS[member] });
     }
     if (keys.has(member.key)) return fail({ reason: 'duplicate_key', key: member.key });
     if (members.length === JSON_MEMBERS_MAX) return fail({ reason: 'too_many_members' });
@@ -113,7 +134,7 @@ export function elementSpans(raw: Buffer, start: number, end: number): readonly 
   const elements: Span[] = [];
   let at = skipSpace(raw, start + 1, end);
   while (raw[at] !== CLOSE_BRACKET) {
-    const valueEnd = skipValue(raw, at, end, { escapedKey: false });
+    const valueEnd = skipValue(raw, at, end, { escapedKey: false, parts: 0 });
     if (valueEnd < 0) throw new Error('an array that was parsed cannot be scanned');
     elements.push({ start: at, end: valueEnd });
     at = skipSpace(raw, valueEnd, end);
@@ -125,9 +146,12 @@ export function elementSpans(raw: Buffer, start: number, end: number): readonly 
 /** What a scan notices on its way. */
 interface Seen {
   escapedKey: boolean;
+  parts: number;
 }
 
-function scanMember(raw: Buffer, keyStart: number, end: number, seen: Seen): MemberSpan | number {
+type NoValue = keyof typeof REASONS;
+
+function scanMember(raw: Buffer, keyStart: number, end: number, seen: Seen): MemberSpan | NoValue {
   if (keyStart >= end || raw[keyStart] !== QUOTE) return MALFORMED;
   const keyEnd = skipString(raw, keyStart, end);
   if (keyEnd === MALFORMED) return MALFORMED;
@@ -138,7 +162,7 @@ function scanMember(raw: Buffer, keyStart: number, end: number, seen: Seen): Mem
   if (colon >= end || raw[colon] !== COLON) return MALFORMED;
   const valueStart = skipSpace(raw, colon + 1, end);
   const valueEnd = skipValue(raw, valueStart, end, seen);
-  if (valueEnd < 0) return valueEnd;
+  if (valueEnd < 0) return valueEnd as NoValue;
   return { key, keyStart, valueStart, valueEnd };
 }
 
@@ -168,7 +192,7 @@ function skipSpace(raw: Buffer, from: number, end: number): number {
   return at;
 }
 
-/** Offset after the value that starts at `from`, else MALFORMED or TOO_DEEP. */
+/** Offset after the value that starts at `from`, else why there is none. */
 function skipValue(raw: Buffer, from: number, end: number, seen: Seen): number {
   if (from >= end) return MALFORMED;
   const first = raw[from];
@@ -193,6 +217,7 @@ function skipContainer(raw: Buffer, from: number, end: number, seen: Seen): numb
   while (at < end) {
     const byte = raw[at]!;
     if (byte === QUOTE) {
+      if (++seen.parts > JSON_PARTS_MAX) return TOO_MANY;
       const start = at;
       at = skipString(raw, start, end);
       if (at === MALFORMED) return MALFORMED;
@@ -205,6 +230,7 @@ function skipContainer(raw: Buffer, from: number, end: number, seen: Seen): numb
     if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
       depth++;
       if (depth > JSON_DEPTH_MAX) return TOO_DEEP;
+      if (++seen.parts > JSON_PARTS_MAX) return TOO_MANY;
     } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) {
       depth--;
       if (depth === 1) return at;

@@ -9,6 +9,7 @@ import { parseJson } from './json-parse.ts';
 import {
   JSON_DEPTH_MAX,
   JSON_MEMBERS_MAX,
+  JSON_PARTS_MAX,
   memberOf,
   type ObjectSpans,
   type ScanFailure,
@@ -74,6 +75,11 @@ function explain(failure: ScanFailure, needs: string): RequestError {
       return invalid(
         null,
         `The request body has more than ${JSON_MEMBERS_MAX} members. Remove what is no parameter.`,
+      );
+    case 'too_many_parts':
+      return invalid(
+        null,
+        `The request body has more than ${JSON_PARTS_MAX} lists, objects and strings. Send less at once.`,
       );
     case 'duplicate_key':
       return invalid(

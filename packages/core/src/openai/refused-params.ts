@@ -100,12 +100,10 @@ function findAudio({ body, messages }: ApiRequest): string | null {
   return null;
 }
 
-/** The provider produces all of them, bills all of them, and shows only `n`. */
-function findBestOf({ body }: ApiRequest): string | null {
-  const { best_of: made, n } = body;
-  return typeof made === 'number' && made > ((n as number | null | undefined) ?? 1)
-    ? 'best_of'
-    : null;
+/** Of each prompt the provider produces all of them, bills all of them, and shows only `n`. */
+function findBestOf({ body, n, prompts }: ApiRequest): string | null {
+  const { best_of: made } = body;
+  return typeof made === 'number' && made > n / prompts ? 'best_of' : null;
 }
 
 /** Tools that the caller runs itself cost nothing but their tokens; any other runs at the seller. */

@@ -132,12 +132,11 @@ function partOf(part: unknown, path: string, notes: Notes): JsonObject {
   return part;
 }
 
-/** A tool's result is text in chat. */
-function outputOf(output: unknown, path: string, notes: Notes): string {
+/** A tool's result is text in chat. Whoever has the endpoint reads images, too, so they count. */
+function outputOf(output: unknown, path: string, notes: Notes): string | JsonObject[] {
   if (!Array.isArray(output)) return textOf(output);
   const parts = output.map((part, i) => partOf(part, `${path}[${i}]`, notes));
-  if (!parts.every(isText)) {
-    notes.cannot(path, `${SELLER} tool results but text. Send images in a message of the user.`);
-  }
-  return parts.map(({ text }) => textOf(text)).join('\n');
+  if (parts.every(isText)) return parts.map(({ text }) => text).join('\n');
+  notes.cannot(path, `${SELLER} tool results but text. Send images in a message of the user.`);
+  return parts;
 }

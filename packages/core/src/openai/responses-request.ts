@@ -62,7 +62,8 @@ export function parseResponsesRequest(raw: Buffer): ParsedRequest {
       hasTools: isFilledArray(body.tools),
       wantsJson: format === 'json_object' || format === 'json_schema',
       effort: chat.reasoning_effort,
-      prompt: () => withThoughts(promptOf(chat), body.input),
+      // Tools as they are: chat is offered fewer where some are not allowed, and knows no grammars.
+      prompt: () => withThoughts(promptOf({ ...chat, tools: body.tools }), body.input),
       asChat: once(() => untranslatable ?? chatRequest(chat)),
     },
   };
@@ -92,14 +93,20 @@ const hasImage = ({ content }: JsonObject): boolean =>
   );
 
 /**
- * What a model thought before is read by the seller that can decrypt it. A token of thought is some
- * five characters of base64, which the tokenizer takes for two tokens: so half of them count.
+ * What a model thought before: open ones read it as it stands; what is encrypted is read by the seller
+ * that can decrypt it. A token of thought is some five characters of base64, which the tokenizer takes
+ * for two tokens: so half of them count.
  */
 function withThoughts(prompt: Prompt, input: unknown): Prompt {
   const items = Array.isArray(input) ? input.filter(isObject) : [];
-  const thoughts = items.flatMap(({ type, encrypted_content: text }) =>
-    type === 'reasoning' && typeof text === 'string' ? [text.slice(0, text.length / 2)] : [],
-  );
+  const thoughts = items
+    .filter(({ type }) => type === 'reasoning')
+    .flatMap(({ encrypted_content: sealed, content }) => [
+      ...(typeof sealed === 'string' ? [sealed.slice(0, sealed.length / 2)] : []),
+      ...(Array.isArray(content) ? content : []).flatMap((part) =>
+        isObject(part) && typeof part.text === 'string' ? [part.text] : [],
+      ),
+    ]);
   return thoughts.length === 0 ? prompt : { ...prompt, texts: [...prompt.texts, ...thoughts] };
 }
 

@@ -15,8 +15,8 @@ export interface Hold {
   /** Available to the agent after this hold. */
   readonly balanceMsat: Msat | null;
   readonly ended: boolean;
-  /** Before each dispatch: whose rates bill from here on. */
-  dispatched(snapshot: DispatchSnapshot): void;
+  /** Before each dispatch: whose rates bill from here on, and for what prompt at least. */
+  dispatched(snapshot: DispatchSnapshot, estimatedInputTokens: number): void;
   /** Output tokens delivered so far, by our own estimate. */
   metered(outputTokens: number): void;
   /** Resolves when the end survives the death of this process. */
@@ -89,8 +89,8 @@ export function vaultHold(deps: HoldDeps, reservation: HeldReservation): Hold {
     get ended() {
       return ended;
     },
-    dispatched(snapshot) {
-      journal.dispatched(reservationId, snapshot);
+    dispatched(snapshot, estimatedInputTokens) {
+      journal.dispatched(reservationId, snapshot, estimatedInputTokens);
     },
     metered(tokens) {
       if (!ended) journal.checkpoint(reservationId, tokens);

@@ -9,13 +9,7 @@ import type { Rescue, Strategy, Tier, VirtualModel } from '../config/types.ts';
 import type { Refusal } from '../errors.ts';
 import { rankOfTier } from '../policy/floor.ts';
 import { ceilingOf } from '../pricing/ceiling.ts';
-import {
-  type Candidate,
-  type EligibleInput,
-  type Exclusion,
-  inputTokensAt,
-  judge,
-} from './eligible.ts';
+import { type Candidate, type EligibleInput, type Exclusion, judge } from './eligible.ts';
 import { type Ranking, rank } from './rank.ts';
 import { refuseNobody } from './refuse-nobody.ts';
 import type { Sellers } from './sellers.ts';
@@ -31,8 +25,6 @@ export interface Choice {
   readonly excluded: readonly Excluded[];
   /** Worst case over `candidates`, each of which may serve: what is reserved. */
   readonly ceilingMsat: Msat;
-  /** Of the prompt, images included, at the first candidate: what a crash after dispatch bills at least. */
-  readonly estimatedInputTokens: number;
   readonly rescue: Rescue;
 }
 
@@ -73,7 +65,6 @@ export function choose(input: ChooseInput): Choice | Refusal {
     qualified,
     excluded: [...excluded, ...unused.map((each) => excludedBy({ reason: 'below_floor' }, each))],
     rescue: input.rule?.rescue ?? input.rescue,
-    estimatedInputTokens: inputTokensAt(input, best!.offer),
     ceilingMsat: ceilingOf(
       candidates.map((candidate) => ({
         rates: candidate.offer.rates,

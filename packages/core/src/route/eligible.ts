@@ -10,6 +10,7 @@ import { TOLERANCE_MARGIN_TOKENS } from '../pricing/bill.ts';
 import { ceilingOf } from '../pricing/ceiling.ts';
 import { expectedCost } from '../pricing/expected.ts';
 import type { PromptEstimate } from '../tokens/prompt.ts';
+import { seatOf } from './seat.ts';
 import type { Seller } from './sellers.ts';
 
 export interface Candidate {
@@ -17,6 +18,8 @@ export interface Candidate {
   readonly offer: Offer;
   /** How it is spoken with. */
   readonly dialect: Dialect;
+  /** Of its model's breaker. */
+  readonly seat: string;
   /** The provider's, or where a virtual model was asked for the one that it lists the model under. */
   readonly tier: Tier;
   readonly expectedMsat: Msat;
@@ -27,6 +30,8 @@ export interface Candidate {
   /** Where core sends the bound itself, in the spelling that the model takes. */
   readonly sendBoundAs: BoundKey | null;
   readonly inputTokensMax: number;
+  /** Of the prompt, at what an image costs here: what a crash after dispatch bills at least. */
+  readonly estimatedInputTokens: number;
 }
 
 /** Why not. `rule`: the key of the policy that says so. */
@@ -38,7 +43,7 @@ export type Exclusion =
   | { reason: 'no_capability'; capability: string }
   | { reason: 'context_too_small'; contextWindow: number }
   | { reason: 'below_floor' }
-  | { reason: 'breaker_open' }
+  | { reason: 'breaker_open'; seat: string }
   | { reason: 'balance_too_low' }
   | { reason: 'busy' };
 
@@ -50,11 +55,11 @@ export type PolicyKey =
   | 'strict_tier';
 
 export interface Availability {
-  allows(provider: string, model: string): boolean;
+  allows(provider: string, seat: string): boolean;
   inFlight(provider: string): number;
   /** What our account there has left, msat; null = it has none, or does not say. */
   balanceMsat(provider: string): number | null;
-  nextTryMs(seats: readonly { provider: string; model: string }[]): number;
+  nextTryMs(seats: readonly { provider: string; seat: string }[]): number;
 }
 
 export interface EligibleInput {
@@ -76,7 +81,7 @@ const TOLERANCE_MIN = 2;
 export function judge(input: EligibleInput, listed: Seller, tier: Tier): Candidate | Exclusion {
   const { availability, rule } = input;
   const seller = atPromptSize(listed, inputTokensAt(input, listed.offer));
-  const { provider, offer } = seller;
+  const { provider } = seller;
   const dialect = dialectFor(input.request, provider.endpoints);
   if ('reason' in dialect && dialect.reason === 'no_endpoint') return dialect;
   const exclusion = forbidden(input, seller);
@@ -89,7 +94,8 @@ export function judge(input: EligibleInput, listed: Seller, tier: Tier): Candida
   if (cap !== null && candidate.expectedMsat > cap) {
     return { reason: 'policy', rule: 'max_sats_per_request' };
   }
-  if (!availability.allows(provider.name, offer.model)) return { reason: 'breaker_open' };
+  const { seat } = candidate;
+  if (!availability.allows(provider.name, seat)) return { reason: 'breaker_open', seat };
   if (availability.inFlight(provider.name) >= provider.maxConcurrency) return { reason: 'busy' };
   const balanceMsat = availability.balanceMsat(provider.name);
   if (balanceMsat !== null && atMostOwed(input, candidate) > balanceMsat) {
@@ -178,7 +184,7 @@ function missingCapability(request: ApiRequest, offer: Offer): string | null {
   return null;
 }
 
-export const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
+const inputTokensAt = ({ prompt }: Pick<EligibleInput, 'prompt'>, offer: Offer): number =>
   prompt.textTokens + prompt.images * offer.imageTokens;
 
 function candidateOf(
@@ -206,6 +212,7 @@ function candidateOf(
     provider,
     offer,
     dialect,
+    seat: seatOf(offer.model, dialect.endpoint),
     tier,
     expectedMsat: expectedCost(offer.rates, {
       inputTokens: estimatedInput,
@@ -213,6 +220,7 @@ function candidateOf(
     }),
     expectedOutput,
     outputBound,
+    estimatedInputTokens: estimatedInput,
     sendBoundAs:
       billing !== null && request.maxTokens === null ? dialect.boundKey(offer.model) : null,
     // Whatever input the bill would believe (pricing/bill.ts) must be covered by the hold.

@@ -85,7 +85,7 @@ export const STATUSES: readonly {
   { from: 401, to: 401, kind: 'credentials' },
   { from: 402, to: 402, kind: 'payment' },
   { from: 403, to: 403, kind: 'credentials' },
-  { from: 404, to: 404, kind: 'model_missing' },
+  { from: 404, to: 405, kind: 'model_missing' },
   { from: 408, to: 408, kind: 'timeout' },
   { from: 429, to: 429, kind: 'rate_limited' },
   // The provider's own upstream may have worked on it: not surely unbilled.

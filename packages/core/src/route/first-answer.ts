@@ -117,15 +117,15 @@ async function askRound(
   const last = new Map<Candidate, Failure>();
   /** The candidates that found the prompt too long, with what they said. */
   const tooSmall: { readonly window: number; readonly refused: FirstAnswer }[] = [];
-  const canAnswer = ({ provider, offer }: Candidate): boolean =>
-    breakers.allows(provider.name, offer.model) &&
+  const canAnswer = ({ provider, seat }: Candidate): boolean =>
+    breakers.allows(provider.name, seat) &&
     breakers.inFlight(provider.name) < provider.maxConcurrency;
   for (const [index, candidate] of candidates.entries()) {
     const { provider, offer } = candidate;
     // Nobody would read the answer, and the next provider bills for it all the same.
     if (order.clientGone.aborted || !mayLose(asking)) break;
     if (tooSmall.some(({ window }) => (offer.contextWindow ?? 0) <= window)) continue;
-    const permit = breakers.take(provider.name, offer.model, provider.maxConcurrency);
+    const permit = breakers.take(provider.name, candidate.seat, provider.maxConcurrency);
     if (permit === null) continue;
     const anotherIsLeft = candidates.slice(index + 1).some(canAnswer);
     const result = await guarded(asking, candidate, permit, anotherIsLeft);
@@ -155,12 +155,15 @@ async function guarded(
   let verdict: Verdict = { heard: 'nothing' };
   let keep = false;
   try {
-    order.hold.dispatched({
-      provider: provider.name,
-      model: offer.model,
-      rates: offer.rates,
-      providerRates: offer.providerRates,
-    });
+    order.hold.dispatched(
+      {
+        provider: provider.name,
+        model: offer.model,
+        rates: offer.rates,
+        providerRates: offer.providerRates,
+      },
+      candidate.estimatedInputTokens,
+    );
     const result = await attempt(deps, {
       ...upstreamOrder(order.request, candidate),
       holdBack:
@@ -195,8 +198,11 @@ function fail({ deps, order, failed }: Asking, candidate: Candidate, failure: Fa
   const { offer, provider } = candidate;
   const { mayBeBilled } = FAILURES[failure.kind];
   if (mayBeBilled && order.agentId !== null) deps.losses.lose(order.agentId);
-  const inputTokens = order.choice.estimatedInputTokens;
-  const prompt = { inputTokens, cachedInputTokens: 0, outputTokens: 0 };
+  const prompt = {
+    inputTokens: candidate.estimatedInputTokens,
+    cachedInputTokens: 0,
+    outputTokens: 0,
+  };
   failed.push({
     provider: provider.name,
     model: offer.model,

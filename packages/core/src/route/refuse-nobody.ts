@@ -24,26 +24,28 @@ export function refuseNobody(input: ChooseInput, excluded: readonly Excluded[]):
     ({ exclusion }) => exclusion.reason !== 'model_not_allowed' && exclusion.reason !== 'policy',
   );
   if (allowed.length === 0) return refuseForbidden(input, serving);
-  const waiting = allowed.filter(({ exclusion }) => exclusion.reason === 'breaker_open');
+  const waiting = allowed.flatMap(({ provider, exclusion }) =>
+    exclusion.reason === 'breaker_open' ? [{ provider, seat: exclusion.seat }] : [],
+  );
   if (waiting.length > 0) {
     const atMs = input.availability.nextTryMs(waiting);
     return refuse(
       'no_healthy_provider',
-      `Every provider of ${model} rests, after failures or because it asked for a pause (${names(waiting)}). Try again later.`,
+      `Every provider of ${model} that could take this request rests, after failures or because it asked for a pause (${names(waiting)}). Try again later.`,
       { retryAfterSecs: Math.max(1, Math.ceil((atMs - input.nowMs) / 1000)) },
     );
   }
   if (allowed.some(({ exclusion }) => exclusion.reason === 'busy')) {
     return refuse(
       'overloaded',
-      `Every provider of ${model} is at its concurrency limit. Try again shortly.`,
+      `Every provider of ${model} that could take this request is at its concurrency limit. Try again shortly.`,
     );
   }
   const short = allowed.filter(({ exclusion }) => exclusion.reason === 'balance_too_low');
   if (short.length > 0) {
     return refuse(
       'no_healthy_provider',
-      `The operator's account at every provider of ${model} is too low for this request (${names(short)}). Ask for less with max_tokens, or have the operator top it up.`,
+      `The operator's account at every provider of ${model} that could take it is too low for this request (${names(short)}). Ask for less with max_tokens, or have the operator top it up.`,
     );
   }
   return refuseUnfit(model, allowed[0]!.exclusion, input);

@@ -39,7 +39,8 @@ export function createJournalTable(
       estimated_input_tokens, snapshot, created_at_ms)
     values (?, 'intent', ?, ?, ?, ?, ?, ?, ?)`);
   const setDispatched = db.prepare(
-    `update journal set state = 'dispatched', snapshot = ? where reservation_id = ? and state in ('intent', 'dispatched')`,
+    `update journal set state = 'dispatched', snapshot = ?, estimated_input_tokens = ?
+     where reservation_id = ? and state in ('intent', 'dispatched')`,
   );
   const setOutput = db.prepare(
     `update journal set output_tokens = ? where reservation_id = ? and state = 'dispatched'`,
@@ -100,8 +101,10 @@ export function createJournalTable(
           intent.createdAtMs,
         );
       }),
-    dispatched(reservationId, snapshot) {
-      writer.lazy(() => setDispatched.run(JSON.stringify(snapshot), reservationId));
+    dispatched(reservationId, snapshot, estimatedInputTokens) {
+      writer.lazy(() =>
+        setDispatched.run(JSON.stringify(snapshot), estimatedInputTokens, reservationId),
+      );
     },
     checkpoint(reservationId, outputTokens) {
       writer.lazy(() => setOutput.run(outputTokens, reservationId));

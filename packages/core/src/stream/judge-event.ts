@@ -34,10 +34,32 @@ export function judgeEvent(event: SseEvent, meter: Meter): EventVerdict {
   return kind === 'end' ? { kind: 'done' } : { kind, json };
 }
 
+/**
+ * Lists, objects and strings in what a provider sends at once. JSON.parse makes an object of each:
+ * 64 MB of `{}` would stop all requests for seconds and take gigabytes. Four thousand tokens with
+ * twenty logprobs each have half a million.
+ */
+const PARTS_MAX = 2_000_000;
+
+/** undefined = it is no JSON, or too much of it. */
 export function parseJson(text: string | Buffer): unknown {
+  // Nothing shorter has so many.
+  if (text.length > PARTS_MAX && partsIn(text) > PARTS_MAX) return undefined;
   try {
     return JSON.parse(typeof text === 'string' ? text : text.toString('utf8'));
   } catch {
     return undefined;
   }
+}
+
+/** Those that only stand in a text are counted, too: few texts have many. */
+function partsIn(text: string | Buffer): number {
+  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
+  let brackets = 0;
+  let quotes = 0;
+  for (const byte of bytes) {
+    if (byte === 0x7b || byte === 0x5b) brackets++;
+    else if (byte === 0x22) quotes++;
+  }
+  return brackets + quotes / 2;
 }

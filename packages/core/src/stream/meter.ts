@@ -77,6 +77,8 @@ export function createMeter(n = 1): ChoicesMeter {
     model: null,
     created: null,
   };
+  /** Choices below n among them: of thousands, nobody can look for one that is missing at each event. */
+  let finished = 0;
   let hasChunks = false;
   let hasContent = false;
   let usage: unknown = null;
@@ -98,7 +100,10 @@ export function createMeter(n = 1): ChoicesMeter {
       hasChunks = true;
       const index = indexOf(choice.index, i, indexMax);
       const finish = choice.finish_reason;
-      if (typeof finish === 'string' && finish !== '') finishReasons.set(index, finish);
+      if (typeof finish === 'string' && finish !== '') {
+        if (index < n && !finishReasons.has(index)) finished++;
+        finishReasons.set(index, finish);
+      }
       // The body's own error says more than that of a choice.
       failure ??= failureOf(choice);
       isContent = readChoice(delivered, index, choice) || isContent;
@@ -121,7 +126,8 @@ export function createMeter(n = 1): ChoicesMeter {
       const body: unknown = Array.isArray(json) ? json[0] : json;
       if (!isObject(body)) return 'not_completion';
       if (readBody(body).isError) return 'error';
-      return hasChunks ? 'completion' : 'not_completion';
+      // A list is no answer, whatever is in it: no SDK could read it, nor could it become a stream.
+      return hasChunks && body === json ? 'completion' : 'not_completion';
     },
     text: delivered.text,
     get textLength() {
@@ -144,8 +150,7 @@ export function createMeter(n = 1): ChoicesMeter {
       return finishReasons.size > 0;
     },
     get isFinished() {
-      for (let i = 0; i < n; i++) if (!finishReasons.has(i)) return false;
-      return true;
+      return finished === n;
     },
     endsWithDone: true,
     identity,

@@ -10,8 +10,17 @@ import { isErrorBody, isFilledObject, isObject, type JsonObject } from './shapes
 /** Output and part indexes at or above it are the provider's nonsense; their text still counts. */
 const INDEX_MAX = 1_024;
 
-/** Pieces of output by the member that holds them. The events that repeat them whole end in `.done`. */
+/** Pieces of output. The events that repeat them whole end in `.done`. */
 const DELTA = /^response\..+\.delta$/;
+/** Each is a text of its own; what else there may be is one, or a seller could fill memory with names. */
+const TEXTS: ReadonlySet<string> = new Set([
+  'response.output_text.delta',
+  'response.refusal.delta',
+  'response.reasoning_text.delta',
+  'response.reasoning_summary_text.delta',
+  'response.function_call_arguments.delta',
+  'response.custom_tool_call_input.delta',
+]);
 
 export interface ResponseMeter extends Meter {
   /** As the last event said; null = it did not number them. */
@@ -86,7 +95,7 @@ export function createResponseMeter(): ResponseMeter {
     const index = Number.isInteger(json.output_index) ? (json.output_index as number) : 0;
     const at = Math.min(Math.max(index, 0), INDEX_MAX);
     if (DELTA.test(type)) {
-      const isNew = delivered.add(at, type, json.delta);
+      const isNew = delivered.add(at, TEXTS.has(type) ? type : 'other', json.delta);
       hasContent ||= isNew;
       return isNew ? 'content' : 'other';
     }

@@ -12,9 +12,10 @@ export function createVectorMeter(inputs: number): Meter {
     observe: () => 'other',
     observeAnswer(json) {
       if (!isObject(json)) return 'not_completion';
-      // There is no output to report, but a usage without it would be taken for half a report.
+      // There is no output to report: without it a usage would be taken for half a report, and with one
+      // a seller would be paid for it.
       if (isObject(json.usage) && isFilledObject(json.usage)) {
-        usage = { completion_tokens: 0, ...json.usage };
+        usage = { ...json.usage, completion_tokens: 0 };
       }
       if (isErrorBody(json)) {
         error = readErrorValue(json);
@@ -49,7 +50,9 @@ export function createVectorMeter(inputs: number): Meter {
   };
 }
 
+/** Numbers, or their bytes in base64; an empty one would pass for an answer with an SDK. */
 function isVector(item: unknown): boolean {
   if (!isObject(item)) return false;
-  return Array.isArray(item.embedding) || typeof item.embedding === 'string';
+  const { embedding } = item;
+  return (Array.isArray(embedding) || typeof embedding === 'string') && embedding.length > 0;
 }

@@ -165,6 +165,14 @@ describe('what a later request may refer to', () => {
   });
 });
 
+describe('memory', () => {
+  it('counts names and ids, which are repeated at the end', () => {
+    const long = 'x'.repeat(ANSWER_CHARS_MAX);
+    expect(() => scripted([callDelta(0, '', 'call_x', long)])).toThrow('can be translated');
+    expect(() => scripted([callDelta(0, '', long, 'sea')])).toThrow('can be translated');
+  });
+});
+
 describe('the end', () => {
   it('of a broken stream is an error, with the bill before it and nothing closed', () => {
     const { text, types, last } = scripted([delta({ content: 'Wi' })], {

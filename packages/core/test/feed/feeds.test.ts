@@ -166,6 +166,8 @@ describe('a feed', () => {
     };
     await followed(TEXT);
     expect(feeds.stateOf('node')!.lastError!.message).toBe('cannot be used (a bug)');
+    // Whoever sells by what it said before hears of it.
+    expect(changes).toBe(1);
     answers = () => list(0.001);
     await vi.advanceTimersByTimeAsync(1_000);
     expect(feeds.stateOf('node')).toMatchObject({ standing: 'fresh', lastError: null });

@@ -135,6 +135,14 @@ describe('at other endpoints', () => {
     expect(refusedParam(request({ n: 2, best_of: 3 }), 'openai', [])).toBe('best_of');
     expect(refusedParam(request({ n: 2, best_of: 2 }), 'openai', [])).toBeNull();
   });
+
+  it('more made than the one response that there is is refused, whatever n says', () => {
+    const parsed = parseResponsesRequest(
+      Buffer.from('{"model":"m","input":"Hi","n":5,"best_of":5}'),
+    );
+    if (!parsed.ok) throw new Error(parsed.error.message);
+    expect(refusedParam(parsed.request, 'openai', [])).toBe('best_of');
+  });
 });
 
 describe('unsupportedParameter', () => {

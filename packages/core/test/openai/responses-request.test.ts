@@ -251,6 +251,47 @@ it('counts encrypted reasoning, which only its own seller reads', () => {
   expect(chatOf({ input: input('gAAAAABx7Q9') }).messages).toHaveLength(1);
 });
 
+describe('what only a seller with the endpoint reads counts', () => {
+  const count = (more: object) => countPrompt(accepted(more).prompt());
+  const words = 'wide sea '.repeat(300);
+  const withItem = (item: object) => ({ input: [{ role: 'user', content: 'Hi' }, item] });
+  const pass = { type: 'function', name: 'pass' };
+
+  it.each([
+    [
+      'tools that are not allowed this time',
+      {
+        tools: [pass, { type: 'function', name: 'add', description: words }],
+        tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [pass] },
+      },
+    ],
+    [
+      'the grammar of a tool',
+      { tools: [{ type: 'custom', name: 'add', format: { type: 'grammar', definition: words } }] },
+    ],
+    [
+      'open reasoning',
+      withItem({ type: 'reasoning', content: [{ type: 'reasoning_text', text: words }] }),
+    ],
+    [
+      'an image as the result of a tool',
+      withItem({
+        type: 'function_call_output',
+        call_id: 'call_1',
+        output: [{ type: 'input_image', image_url: 'https://x.example/a.png' }],
+      }),
+    ],
+  ])('%s', (_what, more) => {
+    expect(count(more)).toBeGreaterThan(count({}) + 500);
+  });
+
+  it('and an image as the result of a tool asks for a model that sees', () => {
+    const output = [{ type: 'input_image', image_url: 'data:image/png;base64,AA' }];
+    const request = accepted(withItem({ type: 'function_call_output', call_id: 'c', output }));
+    expect(request.hasImages).toBe(true);
+  });
+});
+
 describe('a request that is refused whoever would serve it', () => {
   it.each([
     ['previous_response_id', { previous_response_id: 'resp_1' }],

@@ -548,3 +548,11 @@ describe('a provider that does not know a parameter', () => {
     expect(bodies(from)).toHaveLength(1);
   });
 });
+
+it.each([true, false])(
+  'takes a list with a completion in it for none, streamed: %s',
+  async (stream) => {
+    script = says(jsonAnswer(200, [whole]));
+    expect(await failureOf({ stream })).toBe('not_a_completion');
+  },
+);

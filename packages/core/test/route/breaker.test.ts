@@ -137,7 +137,7 @@ describe('breaker registry', () => {
     expect(breakers.stateOf('alpha')).toBe('open');
     expect(breakers.inFlight('alpha')).toBe(0);
     expect(breakers.take('alpha', 'other', 1)).toBeNull();
-    expect(breakers.nextTryMs([{ provider: 'alpha', model: 'm' }])).toBe(NOW + 30_000);
+    expect(breakers.nextTryMs([{ provider: 'alpha', seat: 'm' }])).toBe(NOW + 30_000);
   });
 
   it('closes again after a probe, and shows half_open while it may be tried', () => {
@@ -163,8 +163,8 @@ describe('breaker registry', () => {
     expect(breakers.allows('alpha', 'here')).toBe(true);
     expect(
       breakers.nextTryMs([
-        { provider: 'alpha', model: 'gone' },
-        { provider: 'alpha', model: 'here' },
+        { provider: 'alpha', seat: 'gone' },
+        { provider: 'alpha', seat: 'here' },
       ]),
     ).toBe(NOW);
     now += 30_000;
@@ -188,7 +188,7 @@ describe('breaker registry', () => {
   ] as const)('cools down for the time of its cause: %s', (coolDown, ms) => {
     const breakers = createBreakers(times, () => NOW);
     for (let i = 0; i < 3; i++) breakers.take('alpha', 'm', 9)!.done(fails({ coolDown }));
-    expect(breakers.nextTryMs([{ provider: 'alpha', model: 'm' }])).toBe(NOW + ms);
+    expect(breakers.nextTryMs([{ provider: 'alpha', seat: 'm' }])).toBe(NOW + ms);
   });
 
   it('says how long a provider is paused, and for whom', () => {

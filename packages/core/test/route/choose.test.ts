@@ -90,7 +90,7 @@ function chosen(wish: Wish) {
     maxAttempts: wish.maxAttempts ?? 4,
     rescue: 'off',
     availability: {
-      allows: (name) => !(wish.open ?? []).includes(name),
+      allows: (name, seat) => ![name, `${name} ${seat}`].some((key) => wish.open?.includes(key)),
       inFlight: (name) => ((wish.busy ?? []).includes(name) ? 1e9 : 0),
       balanceMsat: (name) => wish.balances?.[name] ?? null,
       nextTryMs: () => 1_005_000,
@@ -160,8 +160,8 @@ describe('choose', () => {
       sellers: [seller({ name: 'a', input: 1, output: 0 })],
       body: { messages: [{ role: 'user', content: [image] }] },
     });
-    expect(seen.estimatedInputTokens).toBeGreaterThanOrEqual(1600);
-    expect(seen.estimatedInputTokens).toBeLessThan(1700);
+    expect(seen.candidates[0].estimatedInputTokens).toBeGreaterThanOrEqual(1600);
+    expect(seen.candidates[0].estimatedInputTokens).toBeLessThan(1700);
   });
 
   it('bounds the output itself where the caller did not, in the spelling that the model takes', () => {
@@ -224,6 +224,24 @@ describe('choose', () => {
     ],
   ])('refuses where %s', (_what, wish, refusal) => {
     expect(chosen(wish)).toMatchObject({ kind: 'refused', ...refusal });
+  });
+
+  it('keeps a model that is missing at one endpoint from that endpoint alone', () => {
+    const endpoints = new Set(['chat', 'embeddings'] as const);
+    const wish = { sellers: [seller({ name: 'a', endpoints })], open: ['a gpt-4o (embeddings)'] };
+    expect(names(wish)).toEqual(['a']);
+    expect(chosen({ ...wish, request: { endpoint: 'embeddings' } })).toMatchObject({
+      code: 'no_healthy_provider',
+      retryAfterSecs: 5,
+    });
+  });
+
+  it('says of those that rest no more than it knows', () => {
+    const sellers = [seller({ name: 'a' }), seller({ name: 'b', offer: { supports: new Set() } })];
+    const body = { tools: [{ type: 'function', function: { name: 'f' } }] };
+    const refusal = chosen({ sellers, body, open: ['a'] });
+    expect(refusal).toMatchObject({ code: 'no_healthy_provider' });
+    expect((refusal as { message: string }).message).toMatch(/that could take this request.*\(a\)/);
   });
 
   it('asks nobody whose account cannot cover the most that it may charge', () => {

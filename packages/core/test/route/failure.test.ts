@@ -19,6 +19,7 @@ describe('failure of a status', () => {
     [402, 'payment'],
     [403, 'credentials'],
     [404, 'model_missing'],
+    [405, 'model_missing'],
     [408, 'timeout'],
     [409, null],
     [413, null],

@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { TIMEOUTS_DEFAULT } from '../../src/config/types.ts';
 import { CHAT } from '../../src/dialect/chat.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
-import type { Upstream, UpstreamBody, UpstreamReply } from '../../src/ports.ts';
+import type { DispatchSnapshot, Upstream, UpstreamBody, UpstreamReply } from '../../src/ports.ts';
 import { freeHold } from '../../src/reserve/hold.ts';
 import { createBreakers } from '../../src/route/breaker/registry.ts';
 import { createLossBudget, createRetryBudget, LOSSES } from '../../src/route/budget.ts';
@@ -61,7 +61,7 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     async send({ name }) {
       const nth = asked.filter((earlier) => earlier === name).length;
       asked.push(name);
-      const own = replies[name]!;
+      const own = Object.entries(replies).find(([key]) => key.split('/')[0] === name)![1];
       return own[Math.min(nth, own.length - 1)]!();
     },
     async retain() {},
@@ -86,8 +86,8 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
     },
     random: () => 0,
   };
-  const candidates = Object.keys(replies).map((key) => {
-    const [name, model = 'm'] = key.split('/');
+  const candidates = Object.keys(replies).map((key, nth) => {
+    const [name, seat = 'm'] = key.split('/');
     return {
       provider: {
         name,
@@ -97,14 +97,16 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
         timeouts: TIMEOUTS_DEFAULT,
       },
       offer: {
-        model,
+        model: seat.split(' ')[0],
         rates: RATES,
         providerRates: RATES,
         contextWindow: windows[key] ?? null,
       },
       dialect: CHAT,
+      seat,
       outputBound: null,
       sendBoundAs: null,
+      estimatedInputTokens: 100 * (nth + 1),
     } as unknown as Candidate;
   });
   const gone = new AbortController();
@@ -113,19 +115,42 @@ function setUp(replies: Record<string, readonly Reply[]>, windows: Record<string
   );
   if (!parsed.ok) throw new Error(parsed.error.message);
   const { request } = parsed;
-  const choice = { candidates, estimatedInputTokens: 100, rescue: 'off' } as unknown as Choice;
+  const choice = { candidates, rescue: 'off' } as unknown as Choice;
+  const dispatched: [string, number][] = [];
+  const hold = {
+    ...freeHold(),
+    dispatched: ({ provider }: DispatchSnapshot, tokens: number) => {
+      dispatched.push([provider, tokens]);
+    },
+  };
   const run = () =>
     firstAnswer(deps, {
       request,
       choice,
-      hold: freeHold(),
+      hold,
       agentId: 'agent',
       correlationId: 'c',
       shutdown: new AbortController().signal,
       clientGone: gone.signal,
     });
-  return { asked, deps, gone, run };
+  return { asked, deps, dispatched, gone, run };
 }
+
+it('journals of each dispatch what the prompt is to that candidate', async () => {
+  const { dispatched, run } = setUp({ alpha: [refuses(500)], beta: [well] });
+  await run();
+  expect(dispatched).toEqual([
+    ['alpha', 100],
+    ['beta', 200],
+  ]);
+});
+
+it('lets a model rest under its seat, and no other seat of it', async () => {
+  const { deps, run } = setUp({ 'alpha/m (embeddings)': [refuses(404)] });
+  for (let i = 0; i < 3; i++) await run();
+  expect(deps.breakers.allows('alpha', 'm (embeddings)')).toBe(false);
+  expect(deps.breakers.allows('alpha', 'm')).toBe(true);
+});
 
 describe('rounds', () => {
   it('asks each candidate once before any twice', async () => {

@@ -320,6 +320,7 @@ describe('an answer that was not streamed', () => {
     ['no object', 'Hello', 'not_completion'],
     ['null', null, 'not_completion'],
     ['a list', [], 'not_completion'],
+    ['a list with a completion', [{ choices: [{ message: {} }] }], 'not_completion'],
     ['a list of errors', [{ error: { message: 'm' } }], 'error'],
     ['without choices', { id: 'x' }, 'not_completion'],
     ['choices that are no list', { choices: {} }, 'not_completion'],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { normalizeUsage } from '../../src/openai/usage.ts';
 import { judgeEvent } from '../../src/stream/judge-event.ts';
 import { createResponseMeter } from '../../src/stream/response-meter.ts';
 import { createVectorMeter } from '../../src/stream/vector-meter.ts';
@@ -53,6 +54,16 @@ describe('a stream of responses', () => {
     });
   });
 
+  it('keeps no names that its seller makes up', () => {
+    const meter = createResponseMeter();
+    for (const name of ['a', 'b', 'c']) {
+      meter.observe({ type: `response.${name}.delta`, output_index: 0, delta: name });
+    }
+    // One text, so that there is one key.
+    expect(meter.text()).toBe('abc');
+    expect(meter.hasContent).toBe(true);
+  });
+
   it('is not ended by what ends a chat', () => {
     expect(judgeEvent(event('[DONE]'), createResponseMeter())).toMatchObject({ kind: 'damaged' });
   });
@@ -79,9 +90,18 @@ describe('vectors', () => {
     ['not_completion', { data: [vector] }],
     ['not_completion', { data: [vector, vector, vector] }],
     ['not_completion', { data: [vector, {}] }],
+    ['not_completion', { data: [vector, { embedding: [] }] }],
+    ['not_completion', { data: [vector, { embedding: '' }] }],
     ['not_completion', 'x'],
     ['error', { error: { message: 'busy' } }],
   ])('are %s: %j', (kind, json) => {
     expect(createVectorMeter(2).observeAnswer(json)).toBe(kind);
+  });
+
+  it('have no output, whatever their seller reports', () => {
+    const meter = createVectorMeter(1);
+    const reported = { prompt_tokens: 3, completion_tokens: 64, output_tokens: 64 };
+    meter.observeAnswer({ data: [vector], usage: reported });
+    expect(normalizeUsage(meter.usage)).toMatchObject({ inputTokens: 3, outputTokens: 0 });
   });
 });

@@ -25,10 +25,11 @@ export type Verdict =
 /** A refused key or an empty account is not mended within seconds, so it is asked less often. */
 export type CoolDown = 'usual' | 'credentials' | 'payment';
 
-/** Of one model at one provider. */
+/** Of one model at one endpoint of one provider. */
 export interface Seat {
   readonly provider: string;
-  readonly model: string;
+  /** As `seatOf` names it. */
+  readonly seat: string;
 }
 
 /** A granted attempt. `done` must be called at least once; later calls do nothing. */
@@ -136,10 +137,10 @@ export function createBreakers(times: BreakerTimes, nowMs: () => number): Breake
     },
     nextTryMs(seats) {
       let earliest = Number.POSITIVE_INFINITY;
-      for (const { provider, model } of seats) {
+      for (const { provider, seat } of seats) {
         const atMs = Math.max(
           opensAtMs(providers.get(provider)),
-          opensAtMs(modelBreaker(provider, model)),
+          opensAtMs(modelBreaker(provider, seat)),
           nowMs(),
         );
         earliest = Math.min(earliest, atMs);
