@@ -353,6 +353,14 @@ describe('what is suspicious is a warning', () => {
       ['7: refresh_secs does nothing without auto_discover = true'],
     ],
     [
+      'a parameter that nobody refuses',
+      PRICED.concat('allow_params = ["audio", "servicetier", "x"]\n'),
+      [
+        '7: "servicetier" is a parameter that passes anyway; did you mean "service_tier"?',
+        '7: "x" is a parameter that passes anyway; refused are',
+      ],
+    ],
+    [
       'prices in a currency that nobody can convert',
       '[[providers]]\nname = "a"\nurl = "http://a"\nkind = "openrouter"\nauto_discover = true',
       ['1: the prices of "a" are in USD, and nothing says what a USD costs'],
