@@ -35,7 +35,7 @@ export const CORE_WHEN: Record<CoreErrorCode, string> = {
   idempotency_conflict:
     'The `Idempotency-Key` belongs to another body, to a request that is still running (`x-should-retry: true`), or to one that was billed and whose answer is not kept (`cost_msats`). Nothing was charged for this one.',
   request_too_large: 'The body is above `server.body_limit_mb`.',
-  unsupported_media_type: 'The body was not sent as JSON.',
+  unsupported_media_type: 'The content type is malformed; send `application/json`.',
   rate_limited:
     'The caller is beyond `server.rate_limit_rps` or `server.max_concurrency_per_caller`, or every provider answered 429; `retry-after` says when to come again. Or too many requests of the agent have failed at providers that may charge for them. Nothing was charged.',
   provider_error:

@@ -60,7 +60,8 @@ function hears({ blames, coolDown }: FailureRule): string {
 
 function failureRow([kind, rule]: [string, FailureRule]): string {
   const { status } = CORE_ERRORS[rule.code];
-  const next = kind === 'context_too_small' ? 'a larger context window' : 'yes';
+  const next =
+    kind === 'context_too_small' ? 'unless its context window is known to be no larger' : 'yes';
   return `| \`${kind}\` | ${WHEN[kind as FailureKind]} | ${next} | ${rule.again ? 'yes' : ''} | ${hears(rule)} | ${rule.mayBeBilled ? 'yes' : ''} | ${status} \`${rule.code}\` | ${rule.shouldRetry ? 'yes' : ''} |`;
 }
 

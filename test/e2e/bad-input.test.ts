@@ -48,6 +48,7 @@ const post = (body: string | Buffer, path = '/v1/chat/completions') =>
 async function errorOf(response: Response) {
   expect(response.headers.get('content-type')).toMatch(/application\/json/);
   expect(response.headers.get('x-request-id')).toBeTruthy();
+  expect(response.headers.get('x-arbstr-latency-ms')).toMatch(/^\d+$/);
   const { error } = (await response.json()) as { error: Record<string, unknown> };
   expect(Object.keys(error)).toEqual(expect.arrayContaining(['message', 'type', 'param', 'code']));
   expect(typeof error.message).toBe('string');
@@ -142,7 +143,9 @@ describe('callers', () => {
   });
 
   it('bytes that are no HTTP, headers without end, a header twice', async () => {
-    expect(await raw('\u0000\u0001\u0002 nonsense\r\n\r\n')).toMatch(/^HTTP\/1\.1 400 .*"error"/s);
+    const nonsense = await raw('\u0000\u0001\u0002 nonsense\r\n\r\n');
+    expect(nonsense).toMatch(/^HTTP\/1\.1 400 .*"error"/s);
+    expect(nonsense).toMatch(/^x-request-id: (\S+)\r\nx-arbstr-request-id: \1\r$/m);
     expect(
       await raw(`GET /health HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(100_000)}\r\n\r\n`),
     ).toMatch(/^HTTP\/1\.1 431 .*"error"/s);

@@ -151,6 +151,21 @@ describe('/metrics', () => {
     expect(text).toContain('arbstr_first_token_seconds_bucket');
     expect(text).not.toContain(agent.id);
   });
+
+  it('counts what a provider refuses without a code as its own', async () => {
+    const usual = behave;
+    behave = () => ({
+      faults: [{ kind: 'status', status: 422, retryAfterSecs: null, body: '{"detail":"too hot"}' }],
+    });
+    await ask(agent, {});
+    behave = usual;
+    const answer = await fetch(`${stack.core.url}/metrics`, {
+      headers: { authorization: `Bearer ${OPERATOR}` },
+    });
+    expect(await answer.text()).toContain(
+      'arbstr_requests_total{ending="refused",code="of_provider",stream="false",endpoint="chat"} 1',
+    );
+  });
 });
 
 describe('/providers', () => {

@@ -1,13 +1,12 @@
 /** `[[providers]]`: who sells, where, for how much, and how long it is waited for. */
 import { listingOf, NOT_READ_YET, ownRates } from '../feed/offers.ts';
-import { ENDPOINTS, type Endpoint } from '../openai/api-request.ts';
 import { parseBaseUrl } from './address.ts';
 import type { Env } from './expand-env.ts';
-import { nearest } from './nearest.ts';
 import { MOCK_DEFAULTS, readMock } from './read-mock.ts';
 import { readTerms } from './read-offers.ts';
 import { DELAY_MS_MAX, type LiteralSecret } from './read-server.ts';
 import type { TableReader } from './read-table.ts';
+import { readAllowParams, readEndpoints } from './read-words.ts';
 import { Secret } from './secret.ts';
 import {
   DISCONNECT_ACTIONS,
@@ -71,7 +70,7 @@ export function readProvider(table: TableReader, reading: ProviderReading): Read
     maxConcurrency: table.integer('max_concurrency', { min: 1, max: 100_000 }) ?? 64,
     timeouts: readTimeouts(table.table('timeouts')),
     usageTolerance: readTolerance(table),
-    allowParams: table.texts('allow_params') ?? [],
+    allowParams: readAllowParams(table),
     onDisconnect: table.oneOf('on_disconnect', DISCONNECT_ACTIONS) ?? 'cancel',
     mock: readMockTable(table, kind),
     offers: listingOf({
@@ -147,22 +146,6 @@ function readKey(
     table.problem('name', `${conventionVariable(name)} holds a line break; clean the variable`);
   }
   return { apiKey: new Secret(byConvention), keySource: 'convention' };
-}
-
-/** Chat alone unless the file says otherwise: an endpoint that is not there would cost an attempt. */
-function readEndpoints(table: TableReader): ReadonlySet<Endpoint> {
-  const texts = table.texts('endpoints') ?? ['chat'];
-  const isEndpoint = (text: string): text is Endpoint =>
-    (ENDPOINTS as readonly string[]).includes(text);
-  for (const text of texts.filter((text) => !isEndpoint(text))) {
-    const guess = nearest(text, ENDPOINTS);
-    const fix = guess === null ? `known: ${ENDPOINTS.join(', ')}` : `did you mean "${guess}"?`;
-    table.problem('endpoints', `"${text}" is not an endpoint; ${fix}`);
-  }
-  if (texts.length === 0) {
-    table.problem('endpoints', 'endpoints is empty; write endpoints = ["chat"], or remove it');
-  }
-  return new Set(texts.filter(isEndpoint));
 }
 
 function readDiscovery(table: TableReader, kind: ProviderKind): Discovery | null {

@@ -177,14 +177,6 @@ export class TableReader {
     return Object.keys(this.#table);
   }
 
-  /** A key whose feature is still to come. Its inert value, which changes nothing, may stand. */
-  later(key: string, inert?: string | number | boolean): void {
-    const value = this.#take(key);
-    if (value === undefined || (inert !== undefined && value === inert)) return;
-    const fix = inert === undefined ? 'remove it' : `remove it, or leave it at ${inert}`;
-    this.problem(key, `${key} is not yet supported; ${fix}`);
-  }
-
   /** Refuses every key that nobody asked for. */
   end(): void {
     for (const key of this.keys()) {

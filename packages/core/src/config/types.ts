@@ -250,7 +250,8 @@ export interface Timeouts {
 
 export const TIMEOUTS_DEFAULT: Timeouts = Object.freeze({
   connectMs: 5_000,
-  firstTokenMs: 15_000,
+  // A second below the 15 s in which another seller should have answered a stream.
+  firstTokenMs: 14_000,
   answerMs: 120_000,
   idleMs: 30_000,
   totalMs: 600_000,

@@ -19,6 +19,10 @@ export const SERVER_LIMITS = {
 
 export function writeRefusal(reply: FastifyReply, refusal: Refusal): FastifyReply {
   if (refusal.retryAfterSecs !== null) reply.header('retry-after', String(refusal.retryAfterSecs));
+  // What was refused before it became a call has no facts, but it has taken its time.
+  if (!reply.hasHeader(HEADERS.latencyMs)) {
+    reply.header(HEADERS.latencyMs, String(Math.round(reply.elapsedTime)));
+  }
   return reply
     .code(refusal.status)
     .header(HEADERS.shouldRetry, String(refusal.shouldRetry))
@@ -74,7 +78,8 @@ export function answerBrokenRequest(error: Error & { code?: string }, socket: So
       ? 'The request did not arrive in time.'
       : 'This is not a valid HTTP request.';
   const body = JSON.stringify(refusalBody(refuse('invalid_request', message)));
+  const id = randomUUID();
   socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n${HEADERS.requestId}: ${randomUUID()}\r\n${HEADERS.shouldRetry}: false\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: application/json\r\n${HEADERS.requestId}: ${id}\r\n${HEADERS.arbstrRequestId}: ${id}\r\n${HEADERS.shouldRetry}: false\r\nconnection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -73,7 +73,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     observe(row, { facts }) {
       const stream = String(row.streaming);
       const { ending, endpoint } = row;
-      requests.inc({ ending, code: codeOf(row.errorCode), stream, endpoint });
+      requests.inc({ ending, code: codeOf(row), stream, endpoint });
       for (const { provider, failure } of facts.failed) {
         attempts.inc({ provider, failure: failure.kind });
       }
@@ -90,10 +90,10 @@ export function createMetrics(sources: MetricSources): Metrics {
   };
 }
 
-/** A provider's own words would make as many series as it likes. */
-function codeOf(code: string | null): string {
-  if (code === null) return 'none';
-  return Object.hasOwn(CORE_ERRORS, code) ? code : 'of_provider';
+/** A provider's own words would make as many series as it likes; it may also refuse without a code. */
+function codeOf({ errorCode, ending }: RequestRow): string {
+  if (errorCode === null) return ending === 'refused' ? 'of_provider' : 'none';
+  return Object.hasOwn(CORE_ERRORS, errorCode) ? errorCode : 'of_provider';
 }
 
 function addGauges(sources: MetricSources, registers: Registry[]): void {

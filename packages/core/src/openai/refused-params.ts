@@ -42,6 +42,9 @@ const REFUSED: readonly RefusedParam[] = [
   member('route', () => false, RESELLERS),
 ];
 
+/** The words that mean something in `allow_params`. */
+export const ALLOWABLE_PARAMS: readonly string[] = REFUSED.map(({ name }) => name);
+
 export interface Refused {
   /** The path to show the caller. */
   readonly param: string;

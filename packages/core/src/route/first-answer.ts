@@ -116,7 +116,7 @@ async function askRound(
   const { breakers } = deps;
   const last = new Map<Candidate, Failure>();
   /** The candidates that found the prompt too long, with what they said. */
-  const tooSmall: { readonly window: number; readonly refused: FirstAnswer }[] = [];
+  const tooSmall: { readonly window: number | null; readonly refused: FirstAnswer }[] = [];
   const canAnswer = ({ provider, seat }: Candidate): boolean =>
     breakers.allows(provider.name, seat) &&
     breakers.inFlight(provider.name) < provider.maxConcurrency;
@@ -124,7 +124,7 @@ async function askRound(
     const { provider, offer } = candidate;
     // Nobody would read the answer, and the next provider bills for it all the same.
     if (order.clientGone.aborted || !mayLose(asking)) break;
-    if (tooSmall.some(({ window }) => (offer.contextWindow ?? 0) <= window)) continue;
+    if (tooSmall.some(({ window }) => takesNoMore(offer.contextWindow, window))) continue;
     const permit = breakers.take(provider.name, candidate.seat, provider.maxConcurrency);
     if (permit === null) continue;
     const anotherIsLeft = candidates.slice(index + 1).some(canAnswer);
@@ -136,12 +136,16 @@ async function askRound(
       const { status, error, headers } = result.refusal;
       const refusal = refuseAsProvider(status, error);
       const refused: FirstAnswer = { kind: 'nobody', refusal, candidate, headers };
-      tooSmall.push({ window: offer.contextWindow ?? 0, refused });
+      tooSmall.push({ window: offer.contextWindow, refused });
     }
   }
   // The request's own fault, and nobody takes more: its provider's words say it best.
   return { answer: tooSmall.at(-1)?.refused ?? null, last };
 }
+
+/** Unknown windows may be larger, and a prompt that is refused for its length costs nothing. */
+const takesNoMore = (window: number | null, tooSmall: number | null): boolean =>
+  window !== null && tooSmall !== null && window <= tooSmall;
 
 /** Runs one attempt and tells the breaker what it says of the provider, whatever happens. */
 async function guarded(

@@ -63,7 +63,7 @@ describe('what a file does not say', () => {
       maxConcurrency: 64,
       timeouts: {
         connectMs: 5000,
-        firstTokenMs: 15_000,
+        firstTokenMs: 14_000,
         answerMs: 120_000,
         idleMs: 30_000,
         totalMs: 600_000,
@@ -351,6 +351,14 @@ describe('what is suspicious is a warning', () => {
       'an interval of a feed that is not read',
       PRICED.concat('refresh_secs = 5\n'),
       ['7: refresh_secs does nothing without auto_discover = true'],
+    ],
+    [
+      'a parameter that nobody refuses',
+      PRICED.concat('allow_params = ["audio", "servicetier", "x"]\n'),
+      [
+        '7: "servicetier" is a parameter that passes anyway; did you mean "service_tier"?',
+        '7: "x" is a parameter that passes anyway; refused are',
+      ],
     ],
     [
       'prices in a currency that nobody can convert',

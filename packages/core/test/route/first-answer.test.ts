@@ -229,9 +229,9 @@ it('counts a missing model once, and each model for itself', async () => {
 describe('a prompt that is too long', () => {
   const tooLong = refuses(400, { code: 'context_length_exceeded', message: 'Too long for me.' });
 
-  it('goes on only to candidates that are known to take more', async () => {
+  it('passes over candidates that are known to take no more', async () => {
     const { asked, deps, run } = setUp(
-      { small: [tooLong], unknown: [well], same: [well], larger: [well] },
+      { small: [tooLong], same: [well], larger: [well] },
       { small: 8_000, same: 8_000, larger: 32_000 },
     );
     const { answer } = await run();
@@ -240,10 +240,19 @@ describe('a prompt that is too long', () => {
     expect(deps.breakers.stateOf('small')).toBe('closed');
   });
 
+  it('is tried where nobody knows how much a candidate takes', async () => {
+    const { asked, run } = setUp(
+      { small: [tooLong], unknown: [tooLong], larger: [well] },
+      { small: 8_000, larger: 32_000 },
+    );
+    expect((await run()).answer.kind).toBe('whole');
+    expect(asked).toEqual(['small', 'unknown', 'larger']);
+  });
+
   it('is told in its provider’s words where nobody takes more', async () => {
-    const { asked, run } = setUp({ small: [tooLong], other: [well] });
+    const { asked, run } = setUp({ small: [tooLong], other: [tooLong] });
     const { answer } = await run();
-    expect(asked).toEqual(['small']);
+    expect(asked).toEqual(['small', 'other']);
     expect(answer).toMatchObject({
       kind: 'nobody',
       refusal: {
