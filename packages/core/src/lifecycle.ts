@@ -11,15 +11,15 @@
  * one of SETTLE and RELEASE is journaled before the caller sees the end of the answer, whatever
  * happens in between. If this process dies instead, `settle/recover.ts` does it from the journal.
  */
-import { type Caller, ownerOf } from './auth/caller.ts';
-import type { Billed, Claim, ClaimOrder, Claims } from './claim/claims.ts';
+import { type Call, claimOf } from './call.ts';
+import type { Billed, Claim, Claims } from './claim/claims.ts';
 import type { AnswerOrder } from './dialect/dialect.ts';
 import { type Refusal, refuse } from './errors.ts';
-import type { ApiRequest, Endpoint } from './openai/api-request.ts';
+import type { ApiRequest } from './openai/api-request.ts';
 import { PARSERS } from './openai/parse-request.ts';
 import { reportedCost } from './openai/usage.ts';
 import { type Facts, NO_FACTS, type Outcome } from './outcome.ts';
-import type { ClientStream, UpstreamHeaders } from './ports.ts';
+import type { ClientStream } from './ports.ts';
 import type { Bill } from './pricing/bill.ts';
 import type { Hold } from './reserve/hold.ts';
 import { isHold } from './reserve/reserve.ts';
@@ -27,7 +27,7 @@ import type { Candidate, Choice } from './route/choose.ts';
 import { STREAM_ENDS } from './route/failure.ts';
 import type { Attempts, FirstAnswer } from './route/first-answer.ts';
 import { headerOf } from './route/read-answer.ts';
-import type { Routed, Wish } from './route/route.ts';
+import type { Routed } from './route/route.ts';
 import { billDelivered, billUnanswered } from './settle/bill-answer.ts';
 import type { Checkpoints } from './settle/checkpoints.ts';
 import { type Relayed, relay } from './stream/relay.ts';
@@ -44,29 +44,6 @@ export interface Stages {
   readonly checkpoints: Checkpoints;
   remember(request: ApiRequest, call: Call, id: string, item: object): void;
   nowMs(): number;
-}
-
-/** One caller's request, as the HTTP layer hands it in. */
-export interface Call {
-  readonly caller: Caller;
-  readonly endpoint: Endpoint;
-  readonly correlationId: string;
-  /** Unique; for what core itself must name in an answer. */
-  readonly answerId: string;
-  readonly body: Buffer;
-  readonly receivedAtMs: number;
-  /** The caller did not ask to leave the comment line out. */
-  readonly wantsComment: boolean;
-  /** What the caller says about the route. */
-  readonly wish: Wish;
-  /** Path without the `/v1`. */
-  readonly route: string;
-  readonly idempotencyKey: string | null;
-  /** How often an SDK has sent it before; null where no SDK says so. */
-  readonly sdkRetry: number | null;
-  readonly clientGone: AbortSignal;
-  /** Sends status and headers of a stream; from here on there is no other answer. */
-  openStream(upstream: UpstreamHeaders, facts: Facts): ClientStream;
 }
 
 /** A request whose money is held. */
@@ -273,16 +250,6 @@ const answerOrder = ({ stages, call, request }: Turn): AnswerOrder => ({
   id: call.answerId,
   createdSecs: Math.floor(stages.nowMs() / 1000),
   remember: (id, item) => stages.remember(request, call, id, item),
-});
-
-const claimOf = (request: ApiRequest, call: Call): ClaimOrder => ({
-  owner: ownerOf(call.caller),
-  key: call.idempotencyKey,
-  sdkRetry: call.sdkRetry,
-  route: call.route,
-  body: call.body,
-  streaming: request.stream,
-  clientGone: call.clientGone,
 });
 
 const refused = (refusal: Refusal, facts: Facts): Outcome & { kind: 'refused' } => ({

@@ -1,8 +1,8 @@
 /** What a finished request leaves behind: one row, one log line. Never a prompt, never a token. */
 import { MSAT_MAX, type Msat, msat } from '@arbstr/shared';
+import type { Call } from './call.ts';
 import { CORE_ERRORS } from './errors.ts';
 import { retriesOf } from './http/answer-headers.ts';
-import type { Call } from './lifecycle.ts';
 import type { Facts, Outcome } from './outcome.ts';
 import type { RequestRow } from './ports.ts';
 import { costOf } from './pricing/cost.ts';

@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Logger, pino } from 'pino';
 import { buildApp } from './app.ts';
+import type { Call } from './call.ts';
 import { CONFIG_UNCHANGED, type ConfigState, createReload } from './catalogue/reload.ts';
 import type { ConfigFile } from './config/config-file.ts';
 import type { LoadResult } from './config/load.ts';
@@ -9,7 +10,6 @@ import type { Config } from './config/types.ts';
 import { type ConfigWatch, watchConfig } from './config/watch.ts';
 import { createCallerLimits } from './http/caller-limits.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
-import type { Call } from './lifecycle.ts';
 import type { Outcome } from './outcome.ts';
 import { type Billing, buildParts, type Parts } from './parts.ts';
 import { requestLine, requestRow } from './record.ts';

@@ -1,7 +1,8 @@
 /** The stages of a request, bound to the parts that they act through. */
 import { ownerOf } from './auth/caller.ts';
+import type { Call } from './call.ts';
 import type { Refusal } from './errors.ts';
-import type { Call, Stages } from './lifecycle.ts';
+import type { Stages } from './lifecycle.ts';
 import type { ApiRequest } from './openai/api-request.ts';
 import type { Billing, Parts } from './parts.ts';
 import { recall } from './recall/recall.ts';

@@ -1,6 +1,6 @@
 import { msat } from '@arbstr/shared';
 import { describe, expect, it } from 'vitest';
-import type { Call } from '../src/lifecycle.ts';
+import type { Call } from '../src/call.ts';
 import { NO_FACTS } from '../src/outcome.ts';
 import type { Bill } from '../src/pricing/bill.ts';
 import { requestRow } from '../src/record.ts';

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { HEADERS } from '@arbstr/shared';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Call } from '../call.ts';
 import { refuse } from '../errors.ts';
-import { type Call, type Stages, serveRequest } from '../lifecycle.ts';
+import { type Stages, serveRequest } from '../lifecycle.ts';
 import type { Endpoint } from '../openai/api-request.ts';
 import type { Outcome } from '../outcome.ts';
 import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
