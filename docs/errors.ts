@@ -81,7 +81,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   already_released: 'The hold was released and the agent has its money back.',
   already_settled: 'The reservation was charged, and cannot be released or extended.',
   already_paid:
-    'This invoice is being paid or has been paid; `transaction_id` says by which payment, if it is yours.',
+    'This invoice is being paid or has been paid, or you have asked for it and a human has yet to decide; `transaction_id` says by which payment, if it is yours.',
   already_resolved: 'The approval has ended already; `status` says how.',
   already_settled_differently: 'Another bill was charged for this reservation; it stands.',
   too_many_tokens: 'The agent has as many usable tokens as it may have; revoke some.',

@@ -21,7 +21,7 @@ export const VAULT_ERRORS = {
   idempotency_conflict: { status: 409, transient: false },
   already_released: { status: 409, transient: false },
   already_settled: { status: 409, transient: false },
-  /** This invoice is being paid or has been paid. */
+  /** This invoice is being paid or has been paid, or waits for a human at the same agent's asking. */
   already_paid: { status: 409, transient: false },
   /** The approval has ended already. */
   already_resolved: { status: 409, transient: false },

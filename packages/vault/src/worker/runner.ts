@@ -72,8 +72,8 @@ export interface Orders {
   open(afterId: string, max: number): readonly string[];
   /** Undefined where there is nothing to do. */
   find(id: string): AskedOrder | HeldOrder | SentOrder | undefined;
-  /** requested → held: the wallet has been told of it, so somebody had let it go. */
-  adopt(id: string): Promise<unknown>;
+  /** requested → held: the wallet has been told of it, so somebody had let it go. True if it was. */
+  adopt(id: string): Promise<boolean>;
   /** held → in_flight, durable before the wallet is told. Null where it has ended instead. */
   send(
     id: string,
@@ -157,7 +157,9 @@ export class Runner {
     if (state !== 'succeeded' && state !== 'pending') {
       return `it waits for a human, and the wallet says of it: ${state}`;
     }
-    await this.#orders.adopt(id);
+    if (!(await this.#orders.adopt(id))) {
+      return 'it waits for a human, and what the wallet has is another payment of its invoice';
+    }
     log.warn(
       { [`${this.#orders.what}_id`]: id, wallet_says: state },
       'approved and sent since the backup: it stays held, and ends when recovery is finished',
