@@ -59,6 +59,8 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   already_deposited: 'This ecash was deposited before; where it was yours, `deposit_id` says when.',
   recovering:
     'The vault was restored from a backup and holds or pays nothing until the operator has looked at what happened since and finished the recovery (`recovery finish`). Settles and releases are booked.',
+  wallet_not_asked:
+    'Recovery is not finished: of `unasked` payments of the backup the wallet has not said yet what it knows. `"force": true` (`recovery finish --force`) does without.',
   not_recovering: 'There is no recovery to finish.',
   token_spent: 'The mint has not issued this ecash, or it was spent before. Nothing was credited.',
   too_many_deposits: 'The agent has 100 unpaid deposits; wait until some are paid or expire.',

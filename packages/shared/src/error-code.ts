@@ -52,6 +52,8 @@ export const VAULT_ERRORS = {
   wallet_unavailable: { status: 503, transient: true },
   /** Restored from a backup: nothing is held or paid until the operator has finished the recovery. */
   recovering: { status: 503, transient: true },
+  /** Recovery cannot be finished yet: of `unasked` payments the wallet has not said what it knows. */
+  wallet_not_asked: { status: 409, transient: true },
   /** The vault is not in recovery mode. */
   not_recovering: { status: 409, transient: false },
   internal_error: { status: 500, transient: true },

@@ -1,7 +1,7 @@
 /** What a restored vault does not do before its operator has looked: above all give money back. */
 import { hash } from 'node:crypto';
 import { msat } from '@arbstr/shared';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createSeal } from '../../src/audit/seal.ts';
 import { openWriter } from '../../src/db/open.ts';
 import { isRefusal } from '../../src/errors.ts';
@@ -42,7 +42,7 @@ async function restored(): Promise<void> {
   vault = await vault.restart();
 }
 
-const finish = () => asOperator(vault, 'POST', '/operator/recovery/finish');
+const finish = (body?: object) => asOperator(vault, 'POST', '/operator/recovery/finish', body);
 const setSeller = (name: string, payout_destination: string) =>
   asOperator(vault, 'PUT', `/operator/providers/${name}`, {
     payout_destination,
@@ -60,9 +60,45 @@ describe('a payment that waited for a human, and may have been approved and sent
   test('keeps its money held past its time, and gives it back when recovery is finished', async () => {
     await pass(vault, 120_000);
     expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 10_000 });
+    await vault.runner.tick();
     expect((await finish()).status).toBe(200);
     await pass(vault, 500);
     expect(await balanceOf(vault, agent)).toMatchObject({ available: 1_000_000, held: 0 });
+  });
+
+  test('keeps recovery from being finished until the wallet has answered for it', async () => {
+    const { body } = await finish();
+    expect(body.error).toMatchObject({ code: 'wallet_not_asked', unasked: 1 });
+    vi.spyOn(vault.wallet, 'lookup').mockRejectedValueOnce(new Error('no route to the wallet'));
+    await vault.runner.tick();
+    const again = await finish();
+    expect([again.status, again.body.error.unasked]).toEqual([409, 1]);
+    vault.clock.advance(2_000);
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+  });
+
+  test('counts only where a wallet is asked at all', async () => {
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+    const inside = { destination_type: 'internal', amount_msat: 10_000 };
+    const payee = await fundedAgent(vault, { amount: 0 });
+    await pay(vault, agent, { ...inside, destination: payee.id });
+    await restored();
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+  });
+
+  test('keeps nobody who says so from finishing, where the wallet is gone for good', async () => {
+    expect((await finish({ force: false })).status).toBe(409);
+    expect((await finish({ force: true })).status).toBe(200);
+    const { entries } = (await asOperator(vault, 'GET', '/operator/audit')).body;
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        action: 'RECOVERY_FINISHED',
+        facts: expect.objectContaining({ unasked: 1 }),
+      }),
+    );
   });
 
   test.each(['approve', 'deny'])('cannot be judged: %s', async (verdict) => {
