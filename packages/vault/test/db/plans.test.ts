@@ -53,6 +53,12 @@ test('what became of the last payout of a seller', () => {
   expect(plan).toContain('payouts_by_seller (seller=?)');
 });
 
+test('what sellers were paid lately', () => {
+  const plan = planOf(() => prepareStatements(db).sumPayouts.get(0));
+  expect(plan).toContain('payouts_paid (state=? AND ended_at>?)');
+  expect(plan).toContain('payouts_by_state (state=?)');
+});
+
 test('who pays an invoice, and who has asked for it', () => {
   const sql = prepareStatements(db);
   const paid = planOf(() => sql.selectPaymentByHash.get('h'));
