@@ -59,6 +59,8 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   already_deposited: 'This ecash was deposited before; where it was yours, `deposit_id` says when.',
   recovering:
     'The vault was restored from a backup and holds or pays nothing until the operator has looked at what happened since and finished the recovery (`recovery finish`). Settles and releases are booked.',
+  wallet_not_asked:
+    'Recovery is not finished: of `unasked` payments of the backup the wallet has not said yet what it knows. `"force": true` (`recovery finish --force`) does without.',
   not_recovering: 'There is no recovery to finish.',
   token_spent: 'The mint has not issued this ecash, or it was spent before. Nothing was credited.',
   too_many_deposits: 'The agent has 100 unpaid deposits; wait until some are paid or expire.',
@@ -81,7 +83,7 @@ export const VAULT_WHEN: Record<VaultErrorCode, string> = {
   already_released: 'The hold was released and the agent has its money back.',
   already_settled: 'The reservation was charged, and cannot be released or extended.',
   already_paid:
-    'This invoice is being paid or has been paid; `transaction_id` says by which payment, if it is yours.',
+    'This invoice is being paid or has been paid, or you have asked for it and a human has yet to decide; `transaction_id` says by which payment, if it is yours.',
   already_resolved: 'The approval has ended already; `status` says how.',
   already_settled_differently: 'Another bill was charged for this reservation; it stands.',
   too_many_tokens: 'The agent has as many usable tokens as it may have; revoke some.',

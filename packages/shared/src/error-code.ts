@@ -21,7 +21,7 @@ export const VAULT_ERRORS = {
   idempotency_conflict: { status: 409, transient: false },
   already_released: { status: 409, transient: false },
   already_settled: { status: 409, transient: false },
-  /** This invoice is being paid or has been paid. */
+  /** This invoice is being paid or has been paid, or waits for a human at the same agent's asking. */
   already_paid: { status: 409, transient: false },
   /** The approval has ended already. */
   already_resolved: { status: 409, transient: false },
@@ -52,6 +52,8 @@ export const VAULT_ERRORS = {
   wallet_unavailable: { status: 503, transient: true },
   /** Restored from a backup: nothing is held or paid until the operator has finished the recovery. */
   recovering: { status: 503, transient: true },
+  /** Recovery cannot be finished yet: of `unasked` payments the wallet has not said what it knows. */
+  wallet_not_asked: { status: 409, transient: true },
   /** The vault is not in recovery mode. */
   not_recovering: { status: 409, transient: false },
   internal_error: { status: 500, transient: true },

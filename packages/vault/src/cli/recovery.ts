@@ -11,6 +11,7 @@ export async function recoveryCommand(
 ): Promise<number> {
   const { values, positionals } = parseOptions(args, {
     json: { type: 'boolean', default: false },
+    force: { type: 'boolean', default: false },
     yes: { type: 'boolean', default: false },
     'idempotency-key': { type: 'string' },
   });
@@ -20,9 +21,16 @@ export async function recoveryCommand(
     'The vault will hold and pay again, and send what its backup had under way.',
     'Before: every core has undelivered_settlements 0, and what the wallet paid and which tokens',
     'were revoked since the backup is known and booked (see the runbook).',
+    ...(values.force
+      ? ['It will not wait for what the wallet says of payments of the backup.']
+      : []),
   ]);
   const path = '/operator/recovery/finish';
-  const answer = await client.call<{ ledger_epoch: string }>('POST', path);
+  const answer = await client.call<{ ledger_epoch: string }>(
+    'POST',
+    path,
+    values.force ? { force: true } : undefined,
+  );
   printer(values.json)(answer, [
     `recovery is finished; the vault holds and pays again (${answer.ledger_epoch})`,
   ]);

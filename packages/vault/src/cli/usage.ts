@@ -45,7 +45,8 @@ ${LIMITS}`,
 `,
   dashboard: `  dashboard                                    sums, what waits and what is stuck
 `,
-  recovery: `  recovery finish [--yes]                      let a restored vault hold and pay again
+  recovery: `  recovery finish [--force] [--yes]            let a restored vault hold and pay again;
+                                               --force: also where the wallet has not answered
 `,
 } as const;
 

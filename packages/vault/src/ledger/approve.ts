@@ -67,24 +67,41 @@ export function approve(
   return { outcome, effects: [...granted, ...after.effects] };
 }
 
-/** What an approved payment becomes: held for the wallet, or moved to the other agent. */
+/**
+ * What an approved payment becomes: held for the wallet, or moved to the other agent. Failed where
+ * that was overtaken while it waited.
+ */
 function cleared(
   view: LedgerView,
   payment: RequestedPayment,
   now: number,
 ): { payment: Payment; effects: Effect[] } {
   const held: HeldPayment = { ...payment, state: 'held' };
+  const agent = view.agent(payment.agentNo);
+  if (isPaidByAnother(view, payment)) {
+    const failed = failedPayment(
+      payment,
+      'another payment of this invoice was made meanwhile',
+      now,
+    );
+    return { payment: failed, effects: giveBack(agent, payment, failed, 'PAYMENT_FAILED') };
+  }
   if (payment.payeeNo === null) {
     return {
       payment: held,
       effects: [{ effect: 'change_payment', from: 'requested', payment: held }],
     };
   }
-  const agent = view.agent(payment.agentNo);
   const payee = view.agent(payment.payeeNo);
   if (payee.disabledAt === null) return moveInside(view, payment, agent, payee, now, 'held');
   const failed = failedPayment(payment, 'the agent to pay was disabled meanwhile', now);
   return { payment: failed, effects: giveBack(agent, payment, failed, 'PAYMENT_FAILED') };
+}
+
+/** What waits claims nothing. */
+export function isPaidByAnother(view: LedgerView, { destination }: RequestedPayment): boolean {
+  const { paymentHash } = destination;
+  return paymentHash !== null && view.paymentByHash(paymentHash) !== undefined;
 }
 
 export function deny(view: LedgerView, command: Deny, now: number): Decision<ApprovalResolved> {

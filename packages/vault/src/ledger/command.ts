@@ -373,6 +373,8 @@ export interface EndEpisode {
 /** Ends the recovery mode of a restored ledger: the operator has looked at what happened since. */
 export interface FinishRecovery extends AskedCommand {
   readonly kind: 'finish_recovery';
+  /** Payments of which the wallet had said nothing, and the operator did not wait for it. */
+  readonly unasked: number;
 }
 
 export type Command =

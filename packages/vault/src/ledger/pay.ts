@@ -126,7 +126,10 @@ function payeeOf(view: LedgerView, payer: AgentState, { destination }: Pay) {
 
 const PARAM = { param: 'destination' };
 
-/** One invoice is one payment until that has proven failure; whose it is stays between them. */
+/**
+ * One invoice is one payment until that has proven failure; whose it is stays between them. What
+ * waits for a human keeps nobody else from paying: a forged invoice needs only another's hash.
+ */
 export function repeats(
   view: LedgerView,
   agent: AgentState | null,
@@ -141,11 +144,12 @@ export function repeats(
       PARAM,
     );
   }
-  const known = view.paymentByHash(paymentHash);
+  const asked = agent === null ? undefined : view.askedByHash(agent.no, paymentHash);
+  const known = view.paymentByHash(paymentHash) ?? asked;
   if (known === undefined) return null;
   return refuse(
     'already_paid',
-    'this invoice is being paid or has been paid; nothing was changed',
+    'this invoice is being paid or has been paid, or you have asked for it; nothing was changed',
     known.agentNo === agent?.no ? { transaction_id: known.id, state: known.state } : undefined,
   );
 }

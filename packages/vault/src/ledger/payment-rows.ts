@@ -91,8 +91,17 @@ export function preparePaymentStatements(db: Database) {
        WHERE id = @id AND state = @from`,
     ),
     selectPayment: db.prepare<[string], PaymentRow>('SELECT * FROM payments WHERE id = ?'),
+    // Literal, as in their indexes.
     selectPaymentByHash: db.prepare<[string], PaymentRow>(
-      "SELECT * FROM payments WHERE payment_hash = ? AND state <> 'failed'",
+      `SELECT * FROM payments
+       WHERE payment_hash = ? AND state IN ('held', 'in_flight', 'succeeded')`,
+    ),
+    selectAskedByHash: db.prepare<[string, number], PaymentRow>(
+      `SELECT * FROM payments WHERE payment_hash = ? AND agent_no = ? AND state = 'requested'`,
+    ),
+    selectDearestAsked: db.prepare<[string], { id: string }>(
+      `SELECT id FROM payments WHERE payment_hash = ? AND state = 'requested'
+       ORDER BY amount DESC, id LIMIT 1`,
     ),
     countDenied: db.prepare<[number, number], { n: number }>(
       // Literal, as in the index.

@@ -63,7 +63,7 @@ export function preparePayoutStatements(db: Database) {
     sumPayouts: db.prepare<[number], { msat: number }>(
       // Open ones count whatever their age. In two parts, so that each finds its index.
       `SELECT (SELECT coalesce(sum(amount + fee), 0) FROM payouts
-               WHERE state = 'succeeded' AND created_at > ?)
+               WHERE state = 'succeeded' AND ended_at > ?)
             + (SELECT coalesce(sum(amount + max_fee), 0) FROM payouts
                WHERE state IN ('waiting', 'held', 'in_flight')) AS msat`,
     ),

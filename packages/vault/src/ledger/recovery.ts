@@ -89,7 +89,7 @@ export const recovering = () =>
 
 export function finishRecovery(
   view: LedgerView,
-  { correlationId }: FinishRecovery,
+  { correlationId, unasked }: FinishRecovery,
 ): Decision<RecoveryFinished> {
   if (!view.recovering) {
     return {
@@ -105,7 +105,11 @@ export function finishRecovery(
         effect: 'audit',
         chain: 0,
         action: 'RECOVERY_FINISHED',
-        facts: { ledger_epoch: view.epoch, correlation_id: correlationId },
+        facts: {
+          ledger_epoch: view.epoch,
+          unasked: unasked || undefined,
+          correlation_id: correlationId,
+        },
       },
     ],
   };

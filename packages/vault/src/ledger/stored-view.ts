@@ -97,6 +97,11 @@ export function createView(sql: Statements, cache: LedgerCache, epoch: string): 
       const row = sql.selectPaymentByHash.get(paymentHash);
       return row && paymentOf(row);
     },
+    askedByHash: (agentNo, paymentHash) => {
+      const row = sql.selectAskedByHash.get(paymentHash, agentNo);
+      return row && paymentOf(row);
+    },
+    dearestAsked: (paymentHash) => sql.selectDearestAsked.get(paymentHash)?.id,
     deniedPayments: (agentNo, sinceMs) => sql.countDenied.get(agentNo, sinceMs)!.n,
     madePayment: (agentNo, sinceMs, nth) =>
       sql.selectMadePayment.get(agentNo, sinceMs, nth - 1)?.created_at,

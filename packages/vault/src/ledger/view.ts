@@ -113,8 +113,12 @@ export interface LedgerView {
   paidOutSince(ms: number): number;
   lastPayout(seller: string): Payout | undefined;
   payment(id: string): Payment | undefined;
-  /** The one payment of this hash that has not failed. */
+  /** The one payment of this hash that pays it or has paid it. */
   paymentByHash(paymentHash: string): Payment | undefined;
+  /** What waits for a human, of one agent. */
+  askedByHash(agentNo: number, paymentHash: string): Payment | undefined;
+  /** The id of what waits for a human and costs most, of all agents. */
+  dearestAsked(paymentHash: string): string | undefined;
   /** Denied ones of this agent that were kept since then. */
   deniedPayments(agentNo: number, sinceMs: number): number;
   /** When the nth newest was made of those since then that were not denied. */

@@ -26,7 +26,10 @@ export function paymentOrders(engine: LedgerEngine, payments: PaymentQueries): O
       const sent = await engine.execute({ kind: 'send_payment', paymentId, walletIdentity });
       return isRefusal(sent) ? sent : sentOrder(sent.payment);
     },
-    adopt: (paymentId) => engine.execute({ kind: 'adopt_payment', paymentId }),
+    async adopt(paymentId) {
+      const outcome = await engine.execute({ kind: 'adopt_payment', paymentId });
+      return !isRefusal(outcome) && outcome.adopted;
+    },
     see: (paymentId) => engine.execute({ kind: 'see_payment', paymentId }),
     stick: (paymentId, reason) => engine.execute({ kind: 'stick_payment', paymentId, reason }),
     end: (paymentId, result) => engine.execute({ kind: 'end_payment', paymentId, result }),

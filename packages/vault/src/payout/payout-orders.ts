@@ -58,7 +58,7 @@ export function payoutOrders(deps: PayoutOrdersDeps): Orders {
       return sentOrder(payouts.find(payoutId)!);
     },
     // One that waits is never sent before the operator has judged it, after a restore as well.
-    adopt: async () => {},
+    adopt: async () => false,
     see: (payoutId) => engine.execute({ kind: 'see_payout', payoutId }),
     stick: (payoutId, reason) => engine.execute({ kind: 'stick_payout', payoutId, reason }),
     end: (payoutId, result) => engine.execute({ kind: 'end_payout', payoutId, rail, result }),

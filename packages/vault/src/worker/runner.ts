@@ -72,8 +72,8 @@ export interface Orders {
   open(afterId: string, max: number): readonly string[];
   /** Undefined where there is nothing to do. */
   find(id: string): AskedOrder | HeldOrder | SentOrder | undefined;
-  /** requested → held: the wallet has been told of it, so somebody had let it go. */
-  adopt(id: string): Promise<unknown>;
+  /** requested → held: the wallet has been told of it, so somebody had let it go. True if it was. */
+  adopt(id: string): Promise<boolean>;
   /** held → in_flight, durable before the wallet is told. Null where it has ended instead. */
   send(
     id: string,
@@ -99,6 +99,8 @@ export class Runner {
   readonly #deps: RunnerDeps;
   readonly #tasks: Tasks;
   readonly #rounds = new Rounds(() => this.#round());
+  /** Of a restored ledger: those of which the wallet has said what it knows. */
+  readonly #asked = new Set<string>();
   #after = '';
 
   constructor(orders: Orders, deps: RunnerDeps) {
@@ -125,6 +127,22 @@ export class Runner {
   /** Sends what is held now; resolves at its end, or when the caller has waited long enough. */
   sendNow(id: string): Promise<void> {
     return this.#tasks.now(id, () => this.#bringOn(id), this.#deps.timing.answerMs);
+  }
+
+  /** Of those that a wallet is asked for in recovery mode: how many it has yet to answer for. */
+  unasked(): number {
+    const orders = this.#orders;
+    let count = 0;
+    let ids: readonly string[];
+    for (let after = ''; ; after = ids.at(-1)!) {
+      ids = orders.open(after, ROUND_MAX);
+      for (const id of ids) {
+        const state = this.#asked.has(id) ? undefined : orders.find(id)?.state;
+        // What is held is sent, never given back: whatever a wallet says of it changes nothing.
+        if (state === 'requested' || state === 'in_flight') count += 1;
+      }
+      if (ids.length < ROUND_MAX) return count;
+    }
   }
 
   async #round(): Promise<void> {
@@ -154,10 +172,13 @@ export class Runner {
   async #lookFor({ id, order }: AskedOrder): Promise<string | null> {
     const { wallet, log } = this.#deps;
     const { state } = await this.#ask((signal) => wallet.lookup(order, signal));
+    if (state !== 'unknown') this.#asked.add(id);
     if (state !== 'succeeded' && state !== 'pending') {
       return `it waits for a human, and the wallet says of it: ${state}`;
     }
-    await this.#orders.adopt(id);
+    if (!(await this.#orders.adopt(id))) {
+      return 'it waits for a human, and what the wallet has is another payment of its invoice';
+    }
     log.warn(
       { [`${this.#orders.what}_id`]: id, wallet_says: state },
       'approved and sent since the backup: it stays held, and ends when recovery is finished',
@@ -184,12 +205,14 @@ export class Runner {
   }
 
   async #track(sent: SentOrder): Promise<string | null> {
-    const { wallet } = this.#deps;
+    const { wallet, engine } = this.#deps;
     const identity = await this.#tasks.call((signal) => wallet.identity(signal));
     if (identity !== sent.walletIdentity) {
+      if (engine.recovering) this.#asked.add(sent.id);
       return this.#giveToHuman(sent, `it was sent by another wallet (${identity} is here)`);
     }
     const outcome = await this.#ask((signal) => wallet.lookup(sent.order, signal));
+    if (engine.recovering && outcome.state !== 'unknown') this.#asked.add(sent.id);
     switch (outcome.state) {
       case 'pending':
         await this.#orders.see(sent.id);

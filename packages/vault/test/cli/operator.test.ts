@@ -215,6 +215,9 @@ describe('at a terminal, no leaves', () => {
       stderr: expect.stringContaining('not confirmed'),
     });
     expect((await command('recovery', 'finish')).stderr).toContain('not_recovering');
+    expect((await command('recovery', 'finish', '--force')).stderr).toContain('not_recovering');
+    const forced = await answered('n\n', 'recovery', 'finish', '--force');
+    expect(forced.asked).toContain('It will not wait for what the wallet says');
   });
 });
 

@@ -53,6 +53,22 @@ test('what became of the last payout of a seller', () => {
   expect(plan).toContain('payouts_by_seller (seller=?)');
 });
 
+test('what sellers were paid lately', () => {
+  const plan = planOf(() => prepareStatements(db).sumPayouts.get(0));
+  expect(plan).toContain('payouts_paid (state=? AND ended_at>?)');
+  expect(plan).toContain('payouts_by_state (state=?)');
+});
+
+test('who pays an invoice, and who has asked for it', () => {
+  const sql = prepareStatements(db);
+  const paid = planOf(() => sql.selectPaymentByHash.get('h'));
+  expect(paid).toContain('payments_by_hash (payment_hash=?)');
+  const asked = planOf(() => sql.selectAskedByHash.get('h', 1));
+  expect(asked).toContain('payments_asked (payment_hash=? AND agent_no=?)');
+  const dearest = planOf(() => sql.selectDearestAsked.get('h'));
+  expect(dearest).toContain('payments_asked (payment_hash=?)');
+});
+
 test('the open holds of a core', () => {
   const plan = planOf(() => createReservationQueries(drizzle(db)).openHolds('core', '', 50));
   expect(plan).toContain('reservations_open');

@@ -63,6 +63,7 @@ const BODIES: Readonly<Record<string, () => Record<string, unknown>>> = {
     expires_in_secs: 60,
     cashu_token: 'cashuAe30',
   }),
+  'post /operator/recovery/finish': () => ({ force: true }),
   'post /operator/simulated/deposits/{id}/pay': () => ({ amount_msat: 1 }),
   'put /operator/providers/{name}': () => ({
     payout_destination: 'seller@example.com',

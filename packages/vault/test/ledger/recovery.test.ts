@@ -1,11 +1,12 @@
 /** What a restored vault does not do before its operator has looked: above all give money back. */
+import { hash } from 'node:crypto';
 import { msat } from '@arbstr/shared';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createSeal } from '../../src/audit/seal.ts';
 import { openWriter } from '../../src/db/open.ts';
 import { isRefusal } from '../../src/errors.ts';
 import { beginRecovery } from '../../src/ledger/open-ledger.ts';
-import { pay } from '../support/pay.ts';
+import { agentPost, invoice, pay } from '../support/pay.ts';
 import {
   asOperator,
   balanceOf,
@@ -41,7 +42,7 @@ async function restored(): Promise<void> {
   vault = await vault.restart();
 }
 
-const finish = () => asOperator(vault, 'POST', '/operator/recovery/finish');
+const finish = (body?: object) => asOperator(vault, 'POST', '/operator/recovery/finish', body);
 const setSeller = (name: string, payout_destination: string) =>
   asOperator(vault, 'PUT', `/operator/providers/${name}`, {
     payout_destination,
@@ -62,6 +63,38 @@ describe('a payment that waited for a human, and may have been approved and sent
     expect((await finish()).status).toBe(200);
     await pass(vault, 500);
     expect(await balanceOf(vault, agent)).toMatchObject({ available: 1_000_000, held: 0 });
+  });
+
+  test('keeps recovery from being finished until the wallet has answered for it', async () => {
+    vi.spyOn(vault.wallet, 'lookup').mockRejectedValueOnce(new Error('no route to the wallet'));
+    const { status, body } = await finish();
+    expect([status, body.error.code, body.error.unasked]).toEqual([409, 'wallet_not_asked', 1]);
+    vault.clock.advance(2_000);
+    expect((await finish()).status).toBe(200);
+  });
+
+  test('counts only where a wallet is asked at all', async () => {
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+    const inside = { destination_type: 'internal', amount_msat: 10_000 };
+    const payee = await fundedAgent(vault, { amount: 0 });
+    await pay(vault, agent, { ...inside, destination: payee.id });
+    await restored();
+    await vault.runner.tick();
+    expect((await finish()).status).toBe(200);
+  });
+
+  test('keeps nobody who says so from finishing, where the wallet is gone for good', async () => {
+    vi.spyOn(vault.wallet, 'lookup').mockRejectedValue(new Error('no route to the wallet'));
+    expect((await finish({ force: false })).status).toBe(409);
+    expect((await finish({ force: true })).status).toBe(200);
+    const { entries } = (await asOperator(vault, 'GET', '/operator/audit')).body;
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        action: 'RECOVERY_FINISHED',
+        facts: expect.objectContaining({ unasked: 1 }),
+      }),
+    );
   });
 
   test.each(['approve', 'deny'])('cannot be judged: %s', async (verdict) => {
@@ -98,6 +131,39 @@ describe('a payment that waited for a human in the backup, and that the wallet k
     const other = await asOperator(vault, 'GET', `${url}/${unknown.body.transaction_id}`);
     expect(other.body).toMatchObject({ status: 'FAILED', failure: 'approval_timed_out' });
     expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 0 });
+  });
+});
+
+describe('an invoice that several agents had asked for in the backup, and that the wallet knows', () => {
+  test('is charged to the one that asked for most', async () => {
+    const forger = await fundedAgent(vault, { policy: {} });
+    const paymentHash = hash('sha256', 'of the one invoice');
+    const ask = (who: TestAgent, amount: number) =>
+      agentPost(vault, who, '/agents/me/withdrawals', {
+        destination: invoice(amount, { paymentHash }),
+        max_fee_msat: 0,
+      });
+    await ask(forger, 1);
+    const { body } = await ask(agent, 10_000);
+    const order = {
+      reference: body.transaction_id,
+      target: {
+        type: 'lightning_invoice',
+        invoice: invoice(10_000, { paymentHash }),
+        paymentHash,
+        expiresAtMs: vault.clock.ms + 3_600_000,
+      } as const,
+      amountMsat: msat(10_000),
+      maxFeeMsat: msat(0),
+    };
+    await vault.wallet.pay(order, AbortSignal.timeout(5_000));
+    await restored();
+    await vault.runner.tick();
+    await finish();
+    await pass(vault, 301_000);
+    await vault.runner.tick();
+    expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 0 });
+    expect(await balanceOf(vault, forger)).toMatchObject({ available: 1_000_000, held: 0 });
   });
 });
 

@@ -1,6 +1,7 @@
 /** Over a limit a human decides: once, on exactly what was asked for, and in time. */
+import { hash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { agentPost, invoice, pay } from '../support/pay.ts';
+import { agentPost, invoice, pay, payInvoice } from '../support/pay.ts';
 import {
   type Answer,
   asAgent,
@@ -114,6 +115,53 @@ describe('a payment over the limit', () => {
     expect((await pay(vault, strict)).body.policy_decision).toBe('DENY');
     const poor = await fundedAgent(vault, { policy: LIMITED, amount: 900 });
     expect((await pay(vault, poor)).body.reason).toBe('insufficient_balance');
+  });
+});
+
+describe('of an invoice, while it waits for a human', () => {
+  let other: TestAgent;
+  let one: string;
+  let forged: string;
+  beforeEach(async () => {
+    other = await fundedAgent(vault, { policy: {} });
+    const paymentHash = hash('sha256', 'of the one invoice');
+    one = invoice(1_000, { paymentHash });
+    forged = invoice(1, { paymentHash });
+  });
+
+  test('another agent pays it; an approval then gives the money back', async () => {
+    const { body } = await withdraw({ destination: forged });
+    expect(body.status).toBe('PENDING_APPROVAL');
+    expect((await payInvoice(vault, other, one)).body.status).toBe('SETTLED');
+    const approved = await resolve(body.withdrawal_id, 'approve');
+    expect(approved.body).toMatchObject({ status: 'approved', payment_status: 'FAILED' });
+    const failed = await asAgent(vault, agent.token, `/agents/me/payments/${body.transaction_id}`);
+    expect(failed.body.failure).toBe('another payment of this invoice was made meanwhile');
+    expect(await balanceOf(vault, agent)).toEqual({ available: 1_000_000, held: 0, spent: 0 });
+    expect(await balanceOf(vault, other)).toMatchObject({ held: 0, spent: 1_000 });
+  });
+
+  test('two agents may ask; whoever is approved first pays it', async () => {
+    const [mine, others] = [
+      await withdraw({ destination: one }),
+      await withdraw({ destination: one }, other),
+    ];
+    const both = await Promise.all([
+      resolve(mine.body.withdrawal_id, 'approve'),
+      resolve(others.body.withdrawal_id, 'approve'),
+    ]);
+    expect(both.map(({ body }) => body.payment_status).sort()).toEqual(['FAILED', 'SETTLED']);
+  });
+
+  test('the same agent is told that it has asked already', async () => {
+    const { body } = await withdraw({ destination: one });
+    const again = await payInvoice(vault, agent, forged);
+    expect([again.status, again.body.error]).toMatchObject([
+      409,
+      { code: 'already_paid', transaction_id: body.transaction_id, state: 'requested' },
+    ]);
+    await resolve(body.withdrawal_id, 'deny');
+    expect((await withdraw({ destination: one })).status).toBe(200);
   });
 });
 

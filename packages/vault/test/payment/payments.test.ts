@@ -1,6 +1,6 @@
 /** Money out: what is held, what is charged, and what a lying, silent or forgetful wallet can do. */
 import { rmSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { BOUND_MS } from '../../src/ledger/daily-bound.ts';
 import { DENIALS_KEPT_MAX } from '../../src/ledger/pay.ts';
 import { invoice, pay, payInvoice, walletScript } from '../support/pay.ts';
@@ -180,6 +180,22 @@ describe('a payment', () => {
     expect((await pay(vault, agent, {}, key)).body).toEqual(first.body);
     expect((await pay(vault, agent, { amount_msat: 2 }, key)).status).toBe(409);
     expect((await balanceOf(vault, agent)).available).toBe(999_000);
+  });
+
+  test('with an idempotency key, asked for again while it is under way, calls no wallet', async () => {
+    await scripted({ match: 'ann', fault: 'pending' });
+    const agent = await fundedAgent(vault);
+    const key = { 'idempotency-key': 'pay-1' };
+    const first = await pay(vault, agent, {}, key);
+    const calls = [vi.spyOn(vault.wallet, 'pay'), vi.spyOn(vault.wallet, 'lookup')];
+    const identity = vi.spyOn(vault.wallet, 'identity');
+    for (let i = 0; i < 3; i++) {
+      const again = await pay(vault, agent, {}, key);
+      expect([again.status, again.body]).toEqual([200, first.body]);
+    }
+    for (const call of [...calls, identity]) expect(call).not.toHaveBeenCalled();
+    await askAgain();
+    expect(calls[1]).toHaveBeenCalledOnce();
   });
 
   test("of one agent is not another's to see", async () => {

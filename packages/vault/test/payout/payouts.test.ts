@@ -340,6 +340,25 @@ describe('a payout', () => {
     expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 2_000 });
   });
 
+  test('counts on the day on which it was paid, however long it waited before', async () => {
+    await start({ payoutDailyCapMsat: 5_000 });
+    await sell({ payout_destination: ADDRESS, payout_threshold_msat: 1_000 });
+    await charge(4_000);
+    await vault.payoutRunner.tick();
+    vault.clock.advance(25 * 3_600_000);
+    const [{ payout_id }] = await payouts();
+    await asOperator(vault, 'POST', `/operator/approvals/${payout_id}/approve`);
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 4_000 });
+    await charge(4_000);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 1_000 });
+    vault.clock.advance(24 * 3_600_000 + 1);
+    await vault.payoutRunner.tick();
+    await vault.payoutRunner.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'succeeded', amount_msat: 3_000 });
+  });
+
   test('is listed newest first, by seller and by state, page by page', async () => {
     await start();
     await approvedSeller();

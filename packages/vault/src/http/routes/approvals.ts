@@ -134,7 +134,7 @@ export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promi
           approvalId: request.params.approval_id,
           reason: request.body?.reason ?? null,
         });
-        if ('paymentState' in outcome && outcome.paymentState === 'held') {
+        if ('paymentState' in outcome && outcome.paymentState === 'held' && !outcome.replayed) {
           const { payoutId, transactionId } = outcome;
           if (payoutId !== undefined) await payoutRunner.sendNow(payoutId);
           else if (transactionId !== null) await runner.sendNow(transactionId);

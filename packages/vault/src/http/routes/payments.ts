@@ -145,7 +145,10 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
         purpose: body.purpose,
       });
       if (isRefusal(outcome)) return sendRefusal(reply, outcome);
-      if (outcome.state === 'held') await runner.sendNow(outcome.transactionId);
+      // Asked for again it is under way, or the next round's: else each would call the wallet.
+      if (outcome.state === 'held' && !outcome.replayed) {
+        await runner.sendNow(outcome.transactionId);
+      }
       const payment = outcome.unkept ?? payments.find(outcome.transactionId)!;
       return reply.send(paymentBody(payment, true));
     },
