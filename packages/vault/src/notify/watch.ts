@@ -12,6 +12,8 @@ import { isRefusal } from '../errors.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import type { Time } from '../ports.ts';
 import type { Wallet } from '../wallet/wallet.ts';
+import { Rounds } from '../worker/rounds.ts';
+import { callWithin } from '../worker/tasks.ts';
 import { railEvent } from './event.ts';
 import { type Alert, type EventDraft, NO_AGENT } from './outbox.ts';
 import type { OutboxQueries } from './outbox-queries.ts';
@@ -46,11 +48,14 @@ interface Condition {
 
 export class Watch {
   readonly #deps: WatchDeps;
+  readonly #rounds = new Rounds(() =>
+    this.#round().catch((error) =>
+      this.#deps.log.error({ err: error }, 'alerts cannot be looked for'),
+    ),
+  );
   #probesFailed = 0;
   #unreachable: string | null = null;
   readonly #stopping = new AbortController();
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
 
   constructor(deps: WatchDeps) {
     this.#deps = deps;
@@ -65,23 +70,17 @@ export class Watch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.tick(), TICK_MS);
+    this.#rounds.start(TICK_MS);
   }
 
   async stop(): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
     this.#stopping.abort();
-    await this.#running;
+    await this.#rounds.stop();
   }
 
   /** One round; a round that is still running is joined, not doubled. Never rejects. */
   tick(): Promise<void> {
-    this.#running ??= this.#round()
-      .catch((error) => this.#deps.log.error({ err: error }, 'alerts cannot be looked for'))
-      .finally(() => {
-        this.#running = null;
-      });
-    return this.#running;
+    return this.#rounds.tick();
   }
 
   async #round(): Promise<void> {
@@ -98,19 +97,15 @@ export class Watch {
   async #probe(): Promise<void> {
     const { wallet, probeMsMax = PROBE_MS_MAX } = this.#deps;
     const signal = AbortSignal.any([AbortSignal.timeout(probeMsMax), this.#stopping.signal]);
-    const silence = Promise.withResolvers<never>();
-    const onAbort = () => silence.reject(new Error(`no answer within ${probeMsMax} ms`));
-    signal.addEventListener('abort', onAbort, { once: true });
     try {
-      // Bounded also where the wallet ignores the signal.
-      await Promise.race([wallet.identity(signal), silence.promise]);
+      await callWithin(signal, (within) => wallet.identity(within));
       this.#probesFailed = 0;
       this.#unreachable = null;
     } catch (error) {
       this.#probesFailed++;
-      if (this.#probesFailed >= PROBES_FAILED_MAX) this.#unreachable = (error as Error).message;
-    } finally {
-      signal.removeEventListener('abort', onAbort);
+      if (this.#probesFailed < PROBES_FAILED_MAX) return;
+      const silent = `no answer within ${probeMsMax} ms`;
+      this.#unreachable = signal.aborted ? silent : (error as Error).message;
     }
   }
 

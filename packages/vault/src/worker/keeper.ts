@@ -12,6 +12,7 @@ import { isRefusal, StartError } from '../errors.ts';
 import type { LedgerEngine } from '../ledger/engine.ts';
 import { REPLAY_KEYS_KEPT_MS } from '../ledger/replay-key.ts';
 import type { Time } from '../ports.ts';
+import { Rounds } from './rounds.ts';
 
 const TICK_MS = 500;
 /** The disk knows the vault's last moment to this precision. */
@@ -38,12 +39,11 @@ export interface KeeperDeps {
 
 export class Keeper {
   readonly #deps: KeeperDeps;
+  readonly #rounds = new Rounds(() => this.#round());
   /** When the vault was last known to be reachable and able to write. */
   #lastGoodMs: number;
   #lastForgotMs = 0;
   #started = false;
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
 
   constructor(deps: KeeperDeps) {
     this.#deps = deps;
@@ -56,22 +56,16 @@ export class Keeper {
     if (!this.#started && this.#deps.engine.storage.state === 'ok') {
       throw new StartError('open holds could not be given more time; see the log');
     }
-    this.#timer = setInterval(() => {
-      this.tick().catch((error) => this.#deps.log.error({ err: error }, 'keeper failed'));
-    }, TICK_MS);
+    this.#rounds.start(TICK_MS, (error) => this.#deps.log.error({ err: error }, 'keeper failed'));
   }
 
-  async stop(): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** One round; a round that is still running is joined, not doubled. */
   tick(): Promise<void> {
-    this.#running ??= this.#round().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
+    return this.#rounds.tick();
   }
 
   async #round(): Promise<void> {

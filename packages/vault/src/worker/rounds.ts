@@ -4,15 +4,19 @@ export class Rounds {
   #timer: NodeJS.Timeout | null = null;
   #running: Promise<void> | null = null;
 
-  /** @param round never rejects */
   constructor(round: () => Promise<void>) {
     this.#round = round;
   }
 
-  start(everyMs: number): void {
-    this.#timer = setInterval(() => void this.tick(), everyMs);
+  /** @param onError for a round that may reject */
+  start(everyMs: number, onError?: (error: unknown) => void): void {
+    this.#timer = setInterval(() => {
+      const round = this.tick();
+      if (onError) round.catch(onError);
+    }, everyMs);
   }
 
+  /** Rejects where the round does. */
   tick(): Promise<void> {
     this.#running ??= this.#round().finally(() => {
       this.#running = null;

@@ -12,6 +12,7 @@ import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Time } from '../../ports.ts';
+import { Rounds } from '../../worker/rounds.ts';
 import type { CheckpointExport } from './export.ts';
 import type { CheckpointSummary } from './write.ts';
 
@@ -35,10 +36,9 @@ export interface ExporterDeps {
 
 export class CheckpointExporter {
   readonly #deps: ExporterDeps;
+  readonly #rounds = new Rounds(() => this.#round());
   #lastMs = 0;
   #dueMs = 0;
-  #timer: NodeJS.Timeout | null = null;
-  #running: Promise<void> | null = null;
 
   constructor(deps: ExporterDeps) {
     this.#deps = deps;
@@ -58,26 +58,22 @@ export class CheckpointExporter {
     } catch (error) {
       this.#failed(error);
     }
-    this.#timer = setInterval(() => void this.tick(), TICK_MS);
+    this.#rounds.start(TICK_MS);
   }
 
-  async stop(): Promise<void> {
-    if (this.#timer) clearInterval(this.#timer);
-    await this.#running;
+  stop(): Promise<void> {
+    return this.#rounds.stop();
   }
 
   /** One round, if it is time; never rejects: a later round tries again. */
   tick(): Promise<void> {
-    if (this.#deps.time.now() < this.#dueMs) return Promise.resolve();
-    this.#running ??= this.#round().finally(() => {
-      this.#running = null;
-    });
-    return this.#running;
+    return this.#rounds.tick();
   }
 
   async #round(): Promise<void> {
     const { exportTo, folder, everyMs, time, log } = this.#deps;
     const now = time.now();
+    if (now < this.#dueMs) return;
     this.#dueMs = now + Math.min(everyMs, RETRY_MS);
     try {
       mkdirSync(folder, { recursive: true });
