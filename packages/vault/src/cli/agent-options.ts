@@ -1,5 +1,5 @@
 /** Options of `agents …`, named as the fields of the API. */
-import { parseOptions, UsageError } from './options.ts';
+import { CHANGING, FLAG, parseOptions, UsageError } from './options.ts';
 import { sats } from './table.ts';
 
 /** Of a body, ready to send. */
@@ -42,10 +42,8 @@ export const TOKEN_LIMITS = Object.keys(TOKEN_OPTIONS);
 
 export function parseAgentOptions(args: readonly string[]): AgentOptions {
   const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
-    sweep: { type: 'boolean', default: false },
-    yes: { type: 'boolean', default: false },
-    'idempotency-key': { type: 'string' },
+    ...CHANGING,
+    sweep: FLAG,
     ...optionsOf(POLICY_OPTIONS),
     ...optionsOf(TOKEN_OPTIONS),
   });

@@ -1,7 +1,7 @@
 /** `approvals`: what waits for the operator, and the operator's word on it. */
 import { createOperatorClient, listAll, type OperatorClient } from './client.ts';
 import { mustConfirm, type Terminal } from './confirm.ts';
-import { mustTake, operands, parseOptions, UsageError } from './options.ts';
+import { CHANGING, mustTake, operands, parseOptions, UsageError } from './options.ts';
 import { printer } from './print.ts';
 import { type Column, fields, iso, sats, table } from './table.ts';
 
@@ -43,12 +43,7 @@ export async function approvalsCommand(
   environment: NodeJS.ProcessEnv,
   terminal: () => Terminal | null,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
-    yes: { type: 'boolean', default: false },
-    reason: { type: 'string' },
-    'idempotency-key': { type: 'string' },
-  });
+  const { values, positionals } = parseOptions(args, { ...CHANGING, reason: { type: 'string' } });
   const [action = 'list', ...found] = positionals;
   const takes = TAKES[action];
   if (takes === undefined) throw new UsageError(`cannot ${action}`);

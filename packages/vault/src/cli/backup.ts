@@ -12,7 +12,7 @@ import { takeOwnerLock } from '../db/owner-lock.ts';
 import { StartError } from '../errors.ts';
 import { beginRecovery } from '../ledger/open-ledger.ts';
 import { mustConfirm, type Terminal, terminalOfProcess } from './confirm.ts';
-import { operands, parseOptions } from './options.ts';
+import { FLAG, operands, parseOptions } from './options.ts';
 import { harmless } from './print.ts';
 
 /** All at once: a copy in steps begins anew with each commit of a busy vault, and never ends. */
@@ -42,7 +42,7 @@ export async function restore(
   environment: NodeJS.ProcessEnv,
   terminal: () => Terminal | null = terminalOfProcess,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(args, { yes: { type: 'boolean', default: false } });
+  const { values, positionals } = parseOptions(args, { yes: FLAG });
   const [source] = operands(positionals, ['a file']) as [string];
   const { databasePath, auditKey } = loadDatabaseConfig(environment);
   if (!existsSync(source)) throw new StartError(`no backup at ${source}`);

@@ -1,6 +1,6 @@
 /** `dashboard`: the whole vault on one screen. */
 import { createOperatorClient } from './client.ts';
-import { operands, parseOptions } from './options.ts';
+import { FLAG, operands, parseOptions } from './options.ts';
 import { printer } from './print.ts';
 import { type Column, fields, iso, sats, table } from './table.ts';
 
@@ -37,7 +37,7 @@ export async function dashboard(
   args: readonly string[],
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(args, { json: { type: 'boolean', default: false } });
+  const { values, positionals } = parseOptions(args, { json: FLAG });
   operands(positionals, []);
   const answer = await createOperatorClient(environment).call<Dashboard>(
     'GET',

@@ -5,6 +5,15 @@ import { StartError } from '../errors.ts';
 /** Nothing was asked for: `run` shows how to use the command, and ends with 2. */
 export class UsageError extends StartError {}
 
+export const FLAG = { type: 'boolean', default: false } as const;
+
+/** Of every command that changes something at the vault and may have to ask before. */
+export const CHANGING = {
+  json: FLAG,
+  yes: FLAG,
+  'idempotency-key': { type: 'string' },
+} as const;
+
 /** Throws UsageError, which names the option that is not known. */
 export function parseOptions<const T extends ParseArgsOptionsConfig>(
   args: readonly string[],

@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { createOperatorClient, listAll } from './client.ts';
 import { mustConfirm, type Terminal } from './confirm.ts';
-import { amountOf, mustTake, operands, parseOptions, UsageError } from './options.ts';
+import { amountOf, CHANGING, mustTake, operands, parseOptions, UsageError } from './options.ts';
 import { printer } from './print.ts';
 import { type Column, fields, sats, table } from './table.ts';
 
@@ -36,12 +36,7 @@ export async function payoutsCommand(
   environment: NodeJS.ProcessEnv,
   terminal: () => Terminal | null,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
-    yes: { type: 'boolean', default: false },
-    reason: { type: 'string' },
-    'idempotency-key': { type: 'string' },
-  });
+  const { values, positionals } = parseOptions(args, { ...CHANGING, reason: { type: 'string' } });
   const [action = 'list', ...found] = positionals;
   if (action === 'book') return book(found, values, environment, terminal);
   if (action !== 'list') throw new UsageError(`cannot ${action}`);

@@ -1,7 +1,7 @@
 /** `recovery finish`: a restored vault goes on. */
 import { createOperatorClient } from './client.ts';
 import { mustConfirm, type Terminal } from './confirm.ts';
-import { operands, parseOptions, UsageError } from './options.ts';
+import { CHANGING, FLAG, operands, parseOptions, UsageError } from './options.ts';
 import { printer } from './print.ts';
 
 export async function recoveryCommand(
@@ -9,12 +9,7 @@ export async function recoveryCommand(
   environment: NodeJS.ProcessEnv,
   terminal: () => Terminal | null,
 ): Promise<number> {
-  const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
-    force: { type: 'boolean', default: false },
-    yes: { type: 'boolean', default: false },
-    'idempotency-key': { type: 'string' },
-  });
+  const { values, positionals } = parseOptions(args, { ...CHANGING, force: FLAG });
   if (operands(positionals, ['finish'])[0] !== 'finish') throw new UsageError('needs finish');
   const client = createOperatorClient(environment, values['idempotency-key']);
   await mustConfirm({ yes: values.yes, terminal }, () => [

@@ -7,7 +7,7 @@ import { verifyLedger } from '../audit/verify/verify.ts';
 import { loadDatabaseConfig } from '../config/config.ts';
 import { openReader } from '../db/open.ts';
 import { StartError } from '../errors.ts';
-import { operands, parseOptions } from './options.ts';
+import { FLAG, operands, parseOptions } from './options.ts';
 import { harmless } from './print.ts';
 
 /** Exit 0: as it was written; 1: it is not; 3: nothing is wrong, but a restore came in between. */
@@ -15,7 +15,7 @@ const SET_BACK = 3;
 
 export function verify(args: readonly string[], environment: NodeJS.ProcessEnv): number {
   const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
+    json: FLAG,
     checkpoint: { type: 'string', multiple: true, default: [] },
   });
   operands(positionals, []);

@@ -1,6 +1,6 @@
 /** `webhooks`: events on their way to the operator's receiver, and the dead letters. */
 import { createOperatorClient, listAll, type OperatorClient } from './client.ts';
-import { mustTake, operands, parseOptions, UsageError } from './options.ts';
+import { FLAG, mustTake, operands, parseOptions, UsageError } from './options.ts';
 import { printer } from './print.ts';
 import { type Column, iso, table } from './table.ts';
 
@@ -33,8 +33,8 @@ export async function webhooksCommand(
   environment: NodeJS.ProcessEnv,
 ): Promise<number> {
   const { values, positionals } = parseOptions(args, {
-    json: { type: 'boolean', default: false },
-    dead: { type: 'boolean', default: false },
+    json: FLAG,
+    dead: FLAG,
     state: { type: 'string' },
     'idempotency-key': { type: 'string' },
   });
