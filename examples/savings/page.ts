@@ -50,7 +50,7 @@ export function savingsPage(seed: number): Page {
     kindsText(stream, costs),
     tiersText(stream, costs),
     limitsText(table, costs),
-    `## Reproduce\n\n    node examples/savings/main.ts              # this page, on the terminal\n    node examples/savings/main.ts --seed 2     # another stream\n    node examples/savings/main.ts --write      # docs/savings.md and docs/savings.svg; then pnpm run fix`,
+    `## Reproduce\n\n    npx pnpm@12 exec node examples/savings/main.ts              # this page, on the terminal\n    npx pnpm@12 exec node examples/savings/main.ts --seed 2     # another stream\n    npx pnpm@12 exec node examples/savings/main.ts --write      # docs/savings.md and docs/savings.svg; then npx pnpm@12 run fix`,
   ];
   return { markdown: `${sections.join('\n\n')}\n`, svg: svgPlot(title, bars) };
 }
