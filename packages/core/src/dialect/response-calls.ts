@@ -1,6 +1,5 @@
 /** The calls of a model: each stays open until the end, since chat does not say when one is over. */
-import { isObject } from '../stream/shapes.ts';
-import { argumentsOf } from './chat-pieces.ts';
+import { argumentsOf, isObject } from '../openai/json-object.ts';
 import type { EventLog } from './event-log.ts';
 import type { CallItem, Status } from './response-object.ts';
 

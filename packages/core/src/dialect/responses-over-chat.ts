@@ -3,11 +3,11 @@
  * as one, so that all that holds for chat holds here; only what the caller sees is written anew.
  */
 import type { ApiRequest } from '../openai/api-request.ts';
+import { argumentsOf, isObject, type JsonObject } from '../openai/json-object.ts';
 import { parseJson } from '../stream/judge-event.ts';
-import { isObject, type JsonObject } from '../stream/shapes.ts';
 import type { Bill } from '../stream/trailer.ts';
 import { CHAT } from './chat.ts';
-import { argumentsOf, textsOf } from './chat-pieces.ts';
+import { textsOf } from './chat-pieces.ts';
 import type { AnswerOrder, Dialect } from './dialect.ts';
 import {
   type CallItem,
