@@ -10,6 +10,7 @@ export const COMPLETIONS: Dialect = {
   path: '/completions',
   boundKey: () => 'max_tokens',
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body: upstreamBody,
   newMeter: ({ n }) => createMeter(n),
   streamOfWhole: unlessTooDeep(streamOfWhole),

@@ -21,6 +21,8 @@ export interface Dialect {
   boundKey(model: string): BoundKey | null;
   /** The name under which the caller's bound goes upstream, where there is another one to try. */
   callersBoundKey(request: ApiRequest): ChatBoundKey | null;
+  /** The other name of a bound that goes upstream as `key`; null = this endpoint knows no other. */
+  otherBoundKey(key: BoundKey): ChatBoundKey | null;
   /** What the provider is sent. */
   body(request: ApiRequest, changes: BodyChanges): Buffer;
   newMeter(request: ApiRequest): Meter;

@@ -8,6 +8,7 @@ export const EMBEDDINGS: Dialect = {
   path: '/embeddings',
   boundKey: () => null,
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body: upstreamBody,
   newMeter: ({ prompts }) => createVectorMeter(prompts),
   streamOfWhole: () => null,

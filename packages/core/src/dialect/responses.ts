@@ -16,6 +16,7 @@ export const RESPONSES: Dialect = {
   path: '/responses',
   boundKey: () => 'max_output_tokens',
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body,
   newMeter: createResponseMeter,
   streamOfWhole: unlessTooDeep(streamOfResponse),

@@ -8,6 +8,7 @@
  * that message is an object with a FastAPI `detail`; Routstr `{detail: {error: {…}}}`; FastAPI
  * `{detail: "…" | [{loc, msg}]}`; a gateway's HTML page; nothing.
  */
+import type { BoundKey } from './rewrite-body.ts';
 
 export interface UpstreamError {
   /** One line, 1…MESSAGE_CHARS_MAX characters. */
@@ -76,11 +77,8 @@ const UNKNOWN_PARAMETER =
  * about its value says nothing of the name: asked again under one that it ignores, the provider would
  * answer without any bound.
  */
-export function refusesBoundKey(
-  error: UpstreamError,
-  key: 'max_tokens' | 'max_completion_tokens',
-): boolean {
-  const names = key === 'max_tokens' ? /\bmax_tokens\b/ : /\bmax_completion_tokens\b/;
+export function refusesBoundKey(error: UpstreamError, key: BoundKey): boolean {
+  const names = new RegExp(`\\b${key}\\b`);
   if (!names.test(error.param ?? '') && !names.test(error.message)) return false;
   return UNKNOWN_PARAMETER.test(`${error.code ?? ''} ${error.message}`);
 }

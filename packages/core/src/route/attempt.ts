@@ -12,7 +12,7 @@ import {
   refusesBoundKey,
   type UpstreamError,
 } from '../openai/error-body.ts';
-import type { ChatBoundKey } from '../openai/rewrite-body.ts';
+import type { BoundKey } from '../openai/rewrite-body.ts';
 import type { Upstream, UpstreamHeaders, UpstreamReply } from '../ports.ts';
 import { holdBack } from '../stream/hold-back.ts';
 import type { LiveStream } from '../stream/live-stream.ts';
@@ -55,8 +55,8 @@ export interface AttemptOrder {
   readonly candidate: Candidate;
   readonly request: ApiRequest;
   readonly body: (spelling: Spelling) => Buffer;
-  /** The name under which the output bound is sent; null = none is, or both are. */
-  readonly boundKey: ChatBoundKey | null;
+  /** The name under which the output bound is sent; null = none is, both are, or there is no other. */
+  readonly boundKey: BoundKey | null;
   /** Null = a stream is passed on as soon as it has begun. */
   readonly holdBack: { readonly bytesMax: number; readonly untilMs: number } | null;
   readonly correlationId: string;
