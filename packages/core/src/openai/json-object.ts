@@ -7,12 +7,12 @@ export function isObject(value: unknown): value is JsonObject {
 }
 
 /**
- * What a call is given, as text: some send an object, not its JSON. JSON.stringify recurses, so what
+ * What a call is given or gives back, as text: some send a value, not its JSON. JSON.stringify recurses, so what
  * JSON.parse took may be too deep for it: no arguments then.
  */
 export function argumentsOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null) return '';
+  if (value === undefined || value === null) return '';
   try {
     return JSON.stringify(value);
   } catch {

@@ -89,6 +89,22 @@ describe('input as chat messages', () => {
     expect(accepted({ input }).hasImages).toBe(true);
   });
 
+  it.each([
+    [{ at: ['sea'] }, '{"at":["sea"]}'],
+    [7, '7'],
+    [false, 'false'],
+    [null, ''],
+  ])('gives arguments and results that are no text as their JSON: %j', (value, text) => {
+    const input = [
+      { ...call(1), arguments: value },
+      { type: 'function_call_output', call_id: 'call_1', output: value },
+    ];
+    expect(messagesOf({ input })).toMatchObject([
+      { tool_calls: [{ function: { name: 'add', arguments: text } }] },
+      { role: 'tool', content: text },
+    ]);
+  });
+
   it('joins calls in a row, and the words before them, to one turn', () => {
     const input = [
       { role: 'user', content: 'Add.' },
