@@ -110,7 +110,7 @@ function outputBoundOf(body: JsonObject): number | null {
   return Math.max(older, newer);
 }
 
-function hasImagePart(message: JsonObject): boolean {
+export function hasImagePart(message: JsonObject): boolean {
   const { content } = message;
   if (!Array.isArray(content)) return false;
   return content.some(

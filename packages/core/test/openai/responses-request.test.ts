@@ -301,6 +301,11 @@ describe('what only a seller with the endpoint reads counts', () => {
     expect(count(more)).toBeGreaterThan(count({}) + 500);
   });
 
+  it('and an image in the words of another API asks for a model that sees', () => {
+    const content = [{ type: 'image', source: { type: 'url', url: 'https://x.example/a.png' } }];
+    expect(accepted(withItem({ role: 'user', content })).hasImages).toBe(true);
+  });
+
   it('and an image as the result of a tool asks for a model that sees', () => {
     const output = [{ type: 'input_image', image_url: 'data:image/png;base64,AA' }];
     const request = accepted(withItem({ type: 'function_call_output', call_id: 'c', output }));
