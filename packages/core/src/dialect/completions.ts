@@ -1,7 +1,7 @@
 /** The older completions: prompts instead of messages, `text` instead of messages in the choices. */
+import { isObject } from '../openai/json-object.ts';
 import { upstreamBody } from '../openai/rewrite-body.ts';
 import { createMeter } from '../stream/meter.ts';
-import { isObject } from '../stream/shapes.ts';
 import { choicesWriter, unlessTooDeep } from './chat.ts';
 import type { Dialect } from './dialect.ts';
 

@@ -1,5 +1,6 @@
 /** The objects of the Responses API that core writes itself, for answers that came as chat. */
-import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { isObject } from '../openai/json-object.ts';
 import { normalizeUsage } from '../openai/usage.ts';
 import type { Bill } from '../stream/trailer.ts';
 import type { AnswerOrder } from './dialect.ts';
@@ -76,12 +77,12 @@ export function responseObject(order: AnswerOrder, state: ResponseState): object
     output: state.output,
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: null,
-    reasoning: { effort: null, summary: null, ...asObject(body.reasoning) },
+    reasoning: { effort: null, summary: null, ...(isObject(body.reasoning) ? body.reasoning : {}) },
     service_tier: body.service_tier ?? 'default',
     // It cannot be fetched, and its items are remembered for a while at best.
     store: false,
     temperature: body.temperature ?? null,
-    text: { format: { type: 'text' }, ...asObject(body.text) },
+    text: { format: { type: 'text' }, ...(isObject(body.text) ? body.text : {}) },
     tool_choice: body.tool_choice ?? 'auto',
     tools: toolsOf(request),
     top_p: body.top_p ?? null,
@@ -98,9 +99,6 @@ export function rememberItems({ remember }: AnswerOrder, items: readonly Item[])
 
 const toolsOf = ({ body }: ApiRequest): readonly unknown[] =>
   Array.isArray(body.tools) ? body.tools : [];
-
-const asObject = (value: unknown): JsonObject =>
-  typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 
 /** As it was billed: by the provider's word, or by our own count. */
 export function responseUsage(bill: Bill, reported: unknown): object | null {

@@ -7,8 +7,8 @@
  * Words close before a call begins. What a model thinks is not shown: a reasoning item that no seller
  * can read again would be sent back with the next request, by a reference that nobody can follow.
  */
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 import type { Broken } from '../stream/relay.ts';
-import { isObject, type JsonObject } from '../stream/shapes.ts';
 import { billComment } from '../stream/trailer.ts';
 import type { StreamWriter, Tail } from '../stream/writer.ts';
 import { textsOf } from './chat-pieces.ts';

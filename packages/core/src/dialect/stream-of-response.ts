@@ -2,7 +2,7 @@
  * A whole response as the stream that was asked for, for servers that ignore `stream: true`: each
  * item and each part in one piece, with the events that OpenAI's SDKs put an answer together from.
  */
-import { isObject, type JsonObject } from '../stream/shapes.ts';
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 
 /** `answer`: JSON that the meter has called whole. */
 export function streamOfResponse(answer: unknown): Buffer {

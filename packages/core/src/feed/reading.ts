@@ -1,8 +1,8 @@
 /** One reading of a seller's feed: its list of models, what Ollama says of each, a node's balance. */
 import { createHash } from 'node:crypto';
 import type { ProviderConfig } from '../config/types.ts';
+import { isObject } from '../openai/json-object.ts';
 import type { FeedSource } from '../ports.ts';
-import { isEntry } from './entry.ts';
 import type { Feed, FeedModel } from './feed.ts';
 import { readFeed } from './read-feed.ts';
 import { type ModelDetails, readOllamaDetails } from './read-ollama-details.ts';
@@ -69,7 +69,7 @@ export async function readBalance(
   if (reply.kind === 'failed') return { wrong: reply.message };
   const body = parse(reply.bytes);
   if ('wrong' in body) return body;
-  const balance = isEntry(body.value) ? body.value.balance : undefined;
+  const balance = isObject(body.value) ? body.value.balance : undefined;
   const isAmount =
     typeof balance === 'number' && Number.isInteger(balance) && balance <= BALANCE_MSAT_MAX;
   // Below zero is what a node says of a key that it let overdraw.

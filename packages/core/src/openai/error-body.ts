@@ -8,6 +8,7 @@
  * that message is an object with a FastAPI `detail`; Routstr `{detail: {error: {…}}}`; FastAPI
  * `{detail: "…" | [{loc, msg}]}`; a gateway's HTML page; nothing.
  */
+import { isObject, type JsonObject } from './json-object.ts';
 import type { BoundKey } from './rewrite-body.ts';
 
 export interface UpstreamError {
@@ -30,8 +31,6 @@ const BODY_BYTES_MAX = 65_536;
 const DETAILS_MAX = 5;
 /** Errors inside errors that are followed. */
 const NESTING_MAX = 4;
-
-type JsonObject = Record<string, unknown>;
 
 /** What `readValue` finds, not yet cleaned. */
 interface Found {
@@ -182,10 +181,6 @@ const isSomething = (value: unknown): boolean =>
 
 const textOf = (value: unknown): string | null =>
   isPlain(value) && value !== '' ? String(value) : null;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 // ── Cleaning ─────────────────────────────────────────────────────────────────────────────────────
 

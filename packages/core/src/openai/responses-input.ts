@@ -1,7 +1,7 @@
 /** The items of a Responses request as chat messages. */
-import type { JsonObject, Untranslatable } from './api-request.ts';
-import { argumentsOf } from './json-object.ts';
-import { cut, isObject } from './read-body.ts';
+import type { Untranslatable } from './api-request.ts';
+import { argumentsOf, isObject, type JsonObject } from './json-object.ts';
+import { cut } from './read-body.ts';
 
 /** Collects what has no counterpart; only the first is told. */
 export interface Notes {

@@ -8,19 +8,18 @@ import { type Prompt, promptOf } from '../tokens/prompt.ts';
 import type {
   ApiRequest,
   Complaint,
-  JsonObject,
   ParsedRequest,
   RequestError,
   Untranslatable,
 } from './api-request.ts';
 import { hasImagePart, parseChatRequest } from './chat-request.ts';
+import { isObject, type JsonObject } from './json-object.ts';
 import {
   checkBoolean,
   checkCount,
   checkModel,
   invalid,
   isFilledArray,
-  isObject,
   nameOf,
   readObject,
 } from './read-body.ts';

@@ -5,7 +5,7 @@
  * The body comes from a caller, so any shape may stand anywhere. What is not understood is walked
  * for its text, with a list instead of recursion; nothing throws.
  */
-import { argumentsOf } from '../openai/json-object.ts';
+import { argumentsOf, isObject, type JsonObject } from '../openai/json-object.ts';
 import { COUNTED_UNITS_MAX, countTokens } from './count.ts';
 import { estimateTokens } from './estimate.ts';
 import { tokenFloor } from './floor.ts';
@@ -47,8 +47,6 @@ export interface PromptEstimate {
   readonly textTokens: number;
   readonly images: number;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 interface Builder {
   readonly texts: string[];
@@ -247,7 +245,3 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 
 const memberOf = (value: unknown, key: string): unknown =>
   isObject(value) ? value[key] : undefined;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
