@@ -43,15 +43,32 @@ export const textPart = (text: string): Part => ({
 });
 export const refusalPart = (refusal: string): Part => ({ type: 'refusal', refusal });
 
-/** How an answer ended, by chat's finish reason; null = as it should. */
-export function incompleteReason(finish: string | undefined): string | null {
-  if (finish === 'length') return 'max_output_tokens';
-  return finish === 'content_filter' ? 'content_filter' : null;
+/** What chat calls a call; `id` is that of the answer, and `index` the item's place in it. */
+export function callItem(
+  { id, index }: { readonly id: string; readonly index: number },
+  call: { readonly id: unknown; readonly name: unknown; readonly arguments: string },
+  status: Status,
+): CallItem {
+  return {
+    type: 'function_call',
+    id: `fc_${id}${index}`,
+    call_id: typeof call.id === 'string' && call.id !== '' ? call.id : `call_${id}${index}`,
+    name: typeof call.name === 'string' ? call.name : '',
+    arguments: call.arguments,
+    status,
+  };
+}
+
+/** How an answer ended, by chat's finish reason. */
+export function endOf(finish: unknown): Pick<ResponseState, 'status' | 'incomplete'> {
+  if (finish === 'length') return { status: 'incomplete', incomplete: 'max_output_tokens' };
+  if (finish === 'content_filter') return { status: 'incomplete', incomplete: 'content_filter' };
+  return { status: 'completed', incomplete: null };
 }
 
 export interface ResponseState {
   readonly model: string;
-  readonly status: 'in_progress' | 'completed' | 'incomplete';
+  readonly status: Status;
   readonly incomplete: string | null;
   readonly output: readonly Item[];
   readonly usage: object | null;
