@@ -189,6 +189,18 @@ describe('a feed', () => {
     expect(offered(read)).toEqual({ 'gpt-4o-mini': 1_000_000_000 });
   });
 
+  it('of as many models as are taken is read, and one of tiny parts is not', async () => {
+    const models = Array.from({ length: 2_000 }, (_, i) => routstrModel({ id: `model-${i}` }));
+    answers = () => ({ data: models });
+    await followed(TEXT);
+    expect(feeds.stateOf('node')).toMatchObject({ standing: 'fresh', lastError: null });
+    answers = () => ({ data: models, more: Array.from({ length: 500_000 }, () => '') });
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(feeds.stateOf('node')!.lastError!.message).toBe(
+      'has more than 500000 lists, objects and strings',
+    );
+  });
+
   it('that cannot be understood at all does not end the following', async () => {
     answers = () => {
       throw new TypeError('a bug');
