@@ -12,7 +12,6 @@ import type { AnswerOrder, Dialect } from './dialect.ts';
 
 export const CHAT: Dialect = {
   endpoint: 'chat',
-  path: '/chat/completions',
   // Everybody but OpenAI's reasoning models knows the older name.
   boundKey: (model) => (isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens'),
   callersBoundKey,

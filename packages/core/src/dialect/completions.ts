@@ -7,7 +7,6 @@ import type { Dialect } from './dialect.ts';
 
 export const COMPLETIONS: Dialect = {
   endpoint: 'completions',
-  path: '/completions',
   boundKey: () => 'max_tokens',
   callersBoundKey: () => null,
   otherBoundKey: () => null,

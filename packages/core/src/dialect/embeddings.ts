@@ -5,7 +5,6 @@ import type { Dialect } from './dialect.ts';
 
 export const EMBEDDINGS: Dialect = {
   endpoint: 'embeddings',
-  path: '/embeddings',
   boundKey: () => null,
   callersBoundKey: () => null,
   otherBoundKey: () => null,

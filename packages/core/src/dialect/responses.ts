@@ -13,7 +13,6 @@ import { streamOfResponse } from './stream-of-response.ts';
 
 export const RESPONSES: Dialect = {
   endpoint: 'responses',
-  path: '/responses',
   boundKey: () => 'max_output_tokens',
   callersBoundKey: () => null,
   otherBoundKey: () => null,

@@ -8,6 +8,13 @@ import type { ObjectSpans } from './json-spans.ts';
 
 export const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
+/** Behind a provider's base URL, and behind core's own `/v1`. */
+export const ENDPOINT_PATHS: Readonly<Record<Endpoint, string>> = {
+  chat: '/chat/completions',
+  responses: '/responses',
+  completions: '/completions',
+  embeddings: '/embeddings',
+};
 
 export interface ApiRequest {
   readonly endpoint: Endpoint;

@@ -5,7 +5,7 @@
  * the next candidate.
  */
 
-import type { ApiRequest } from '../openai/api-request.ts';
+import { type ApiRequest, ENDPOINT_PATHS } from '../openai/api-request.ts';
 import {
   namesStreamOptions,
   readUpstreamError,
@@ -109,7 +109,7 @@ async function sendUnderstood(
   for (;;) {
     const reply = await deps.upstream.send(order.candidate.provider, {
       body: order.body(spelling),
-      path: order.candidate.dialect.path,
+      path: ENDPOINT_PATHS[order.candidate.dialect.endpoint],
       correlationId: order.correlationId,
       streaming: order.request.stream,
       signal: abort.signal,
