@@ -29,8 +29,9 @@ const TEXT_EVENT = /^(response\..+)\.(delta|done)$/;
 
 export function createResponseMeter(): Meter {
   const delivered = createDelivered();
-  /** How what came before the end came, by item and kind; at most (INDEX_MAX + 1) × 6. */
-  const came = new Map<string, 'pieces' | 'whole'>();
+  /** What came before the end, by item and kind; at most (INDEX_MAX + 1) × 6. */
+  const came = new Set<string>();
+  const inPieces = new Set<Kind>();
   const charsOf = new Map<Kind, number>();
   const identity: { id: string | null; model: string | null; created: number | null } = {
     id: null,
@@ -58,8 +59,8 @@ export function createResponseMeter(): Meter {
   }
 
   /** Pieces whose kind is not known may be of any, but names come whole. */
-  const howCame = (index: number, kind: Kind): 'pieces' | 'whole' | undefined =>
-    came.get(`${index} ${kind}`) ?? (kind === 'name' ? undefined : came.get(`${index} other`));
+  const hasCome = (index: number, kind: Kind): boolean =>
+    came.has(`${index} ${kind}`) || (kind !== 'name' && came.has(`${index} other`));
 
   /**
    * The whole output: what of it did not come before counts now. Of each kind that is no more than it
@@ -74,7 +75,7 @@ export function createResponseMeter(): Meter {
     }
     for (const { index, kind, text } of texts) {
       const room = left.get(kind) ?? 0;
-      if (room <= 0 || howCame(index, kind) !== undefined) continue;
+      if (room <= 0 || hasCome(index, kind)) continue;
       add(index, kind, text.slice(0, room));
       left.set(kind, room - text.length);
     }
@@ -86,11 +87,14 @@ export function createResponseMeter(): Meter {
     const index = indexOf(json.output_index);
     const known = TEXTS.get(base);
     const kind = known?.kind ?? 'other';
-    if (isWhole && (known === undefined || howCame(index, kind) === 'pieces')) return 'other';
+    // Of any item: what repeats pieces may be numbered otherwise. What is left out here the end has.
+    const repeats = inPieces.has(kind) || inPieces.has('other');
+    if (isWhole && (known === undefined || repeats)) return 'other';
     const said = json[isWhole ? known!.whole : 'delta'];
     const text = kind === 'call' ? argumentsOf(said) : said;
     if (typeof text !== 'string' || !add(index, kind, text)) return 'other';
-    came.set(`${index} ${kind}`, isWhole ? 'whole' : 'pieces');
+    came.add(`${index} ${kind}`);
+    if (!isWhole) inPieces.add(kind);
     return 'content';
   }
 
@@ -120,7 +124,7 @@ export function createResponseMeter(): Meter {
       const index = indexOf(json.output_index);
       const { name } = json.item;
       if (typeof name !== 'string' || !add(index, 'name', name)) return 'other';
-      came.set(`${index} name`, 'whole');
+      came.add(`${index} name`);
       return 'content';
     }
     const [, base, ending] = TEXT_EVENT.exec(type) ?? [];

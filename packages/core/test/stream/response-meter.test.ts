@@ -95,6 +95,15 @@ describe('a stream of responses', () => {
         ['Hm', 'Wide'],
       ],
       [
+        'nothing, where pieces and wholes are numbered otherwise',
+        [
+          delta('output_text', undefined, 'Wide'),
+          { type: 'response.output_text.done', output_index: 1, text: 'Wide' },
+          whole(thought, said),
+        ],
+        ['Wide', 'Hm'],
+      ],
+      [
         'nothing, where the items are not numbered',
         [
           delta('reasoning_text', undefined, 'Hm'),
