@@ -1,9 +1,9 @@
 /** A real core process in front of our provider, free or billed. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { freePort } from '../../examples/demo/free-port.ts';
 import { type Child, startChild, untilHealthy } from '../child.ts';
 import { MODELS } from '../prompts.ts';
-import { freePort } from './free-port.ts';
 import type { RunningVault } from './vault.ts';
 
 export interface RunningCore {

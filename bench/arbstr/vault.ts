@@ -2,10 +2,10 @@
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { freePort } from '../../examples/demo/free-port.ts';
 import { type Child, startChild, untilHealthy } from '../child.ts';
 import type { Payer } from '../load/job.ts';
 import { ROOT } from '../machine.ts';
-import { freePort } from './free-port.ts';
 
 const SCRIPT = 'packages/vault/src/main.ts';
 const START_MS = 60_000;

@@ -6,7 +6,7 @@
 import { messageOf, startChild } from '../child.ts';
 import { MEASURED_CORE } from '../machine.ts';
 import { profileArgs } from '../profile.ts';
-import type { Row } from '../report.ts';
+import { type Row, rowAgainst } from '../report.ts';
 import { type Contender, interleave } from '../rounds.ts';
 import type { Spread } from '../statistics.ts';
 import {
@@ -56,8 +56,10 @@ export const route: Suite = {
       const candidates = on === 'virtual' ? SELLERS * VIRTUAL_MODELS : SELLERS;
       const name = `route/choice/${on}, ${candidates} candidates`;
       // The goal is for one model; a virtual one is six of them.
-      const goal = on === 'virtual' ? {} : { goal: { atMost: 1 } };
-      return { ...rowAtMost(name, 'CPU µs', measured.of(on, 'cpuUs'), 'fixed', GOAL_US), ...goal };
+      const goal = on === 'virtual' ? undefined : { atMost: 1 };
+      const value = measured.of(on, 'cpuUs');
+      const limit = { of: 'fixed', value: one(GOAL_US) };
+      return rowAgainst(name, 'CPU µs', value, limit, over(value, GOAL_US), goal);
     });
     const scan = measured.of('scan', 'cpuUs');
     const overScan = measured.derive(
@@ -78,16 +80,14 @@ export const route: Suite = {
     });
     const after = `after ${choices.toLocaleString('en-US')} choices`;
     rows.push(
-      {
-        ...rowAtMost(
-          `route/allocated/per choice, ${after}`,
-          'B',
-          one(bytesAfter),
-          'at first',
-          bytesBefore,
-        ),
-        goal: { atMost: GROWTH_MAX },
-      },
+      rowAgainst(
+        `route/allocated/per choice, ${after}`,
+        'B',
+        one(bytesAfter),
+        { of: 'at first', value: one(bytesBefore) },
+        one(bytesAfter / bytesBefore),
+        { atMost: GROWTH_MAX },
+      ),
       { name: `route/allocated/kept ${after}`, unit: 'B', value: one(keptBytes) },
     );
     return rows;
@@ -96,8 +96,8 @@ export const route: Suite = {
 
 const one = (value: number): Spread => ({ median: value, low: value, high: value });
 
-function rowAtMost(name: string, unit: string, value: Spread, of: string, limit: number): Row {
-  const { median, low, high } = value;
-  const ratio = { median: median / limit, low: low / limit, high: high / limit };
-  return { name, unit, value, limit: { of, value: limit }, ratio };
-}
+const over = ({ median, low, high }: Spread, limit: number): Spread => ({
+  median: median / limit,
+  low: low / limit,
+  high: high / limit,
+});

@@ -2,7 +2,7 @@
  * Where a day takes place: at VAULT_URL with VAULT_ADMIN_TOKEN (and CORE_URL, where there is one),
  * or on a vault and a core of its own, on free ports, in a folder that is removed in the end.
  */
-import { createServer } from 'node:net';
+import { freePort } from '../demo/free-port.ts';
 import { prepare } from '../demo/setup.ts';
 import { startStack } from '../demo/stack.ts';
 
@@ -54,14 +54,4 @@ async function onAStackOfItsOwn(day: (place: Place) => Promise<void>): Promise<v
   };
   await Promise.race([stack.died, live()]);
   await stack.end();
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }

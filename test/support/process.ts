@@ -1,6 +1,5 @@
 /** Real service processes for tests: started on free ports, watched, and ended by their own pid. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -25,16 +24,7 @@ process.on('exit', () => {
 // A run that is given up must not leave services behind; by default this signal skips 'exit'.
 process.once('SIGTERM', () => process.exit(143));
 
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
+export { freePort } from '../../examples/demo/free-port.ts';
 
 export interface StartOptions {
   /** Path from the repository's root, then arguments. */

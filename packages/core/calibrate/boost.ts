@@ -2,8 +2,9 @@
  * Gradient boosting of regression trees that grow by their best leaf first (as LightGBM's do).
  * Squared loss; deterministic by its seed.
  */
+
+import { mulberry32 } from '../../../test/support/mulberry32.ts';
 import { STEPS, type Trees } from '../src/complexity/trees.ts';
-import { seeded } from './seeded.ts';
 
 export interface Boosting {
   readonly trees: number;
@@ -75,7 +76,7 @@ export function boost(
   options: Boosting,
 ): Trees {
   const { trees, leavesPerTree, rate, penalty, rowsMin } = options;
-  const random = seeded(options.seed);
+  const random = mulberry32(options.seed);
   const slots = trees * (leavesPerTree - 1);
   const grown = {
     leavesPerTree,

@@ -1,7 +1,8 @@
 /** Learns vectors of words and subjects: a softmax over the subjects, by AdaGrad (as fastText). */
+
+import { mulberry32 } from '../../../test/support/mulberry32.ts';
 import type { Domain } from '../src/complexity/domain.ts';
 import { BUCKETS } from '../src/complexity/scan.ts';
-import { seeded } from './seeded.ts';
 
 export interface Question {
   readonly buckets: Uint16Array;
@@ -31,7 +32,7 @@ class Weights {
 }
 
 export function learnDomain(questions: readonly Question[], seed: number): Domain {
-  const random = seeded(seed);
+  const random = mulberry32(seed);
   const names = [...new Set(questions.map(({ subject }) => subject))];
   const labels = questions.map(({ subject }) => names.indexOf(subject));
   const words = new Weights(BUCKETS * DIMENSIONS, () => (random() - 0.5) * 0.2);

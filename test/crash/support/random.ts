@@ -1,4 +1,6 @@
-/** Seeded chance (mulberry32), so that a failing run can be run again: CRASH_SEED=… */
+/** Seeded chance, so that a failing run can be run again: CRASH_SEED=… */
+import { mulberry32 } from '../../support/mulberry32.ts';
+
 export interface Random {
   readonly seed: number;
   /** 0 ≤ x < 1. */
@@ -12,13 +14,7 @@ export interface Random {
 }
 
 export function createRandom(seed = seedOfThisRun()): Random {
-  let state = seed >>> 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = mulberry32(seed);
   const int = (min: number, max: number): number => min + Math.floor(next() * (max - min + 1));
   return {
     seed,

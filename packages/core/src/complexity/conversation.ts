@@ -3,14 +3,13 @@
  * how much there is in all. Visits a bounded number of messages and parts from the end, so that a
  * request of 100,000 messages costs what one of MESSAGES_READ does.
  */
+import type { JsonObject } from '../openai/json-object.ts';
 import { SAMPLE_CHARS, SAMPLE_HEAD_CHARS, SAMPLE_TAIL_CHARS } from './scan.ts';
 
 export const MESSAGES_READ = 64;
 export const PARTS_READ = 32;
 /** User turns before the last whose text is read. */
 export const EARLIER_TURNS = 2;
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 export interface Conversation {
   /** Text of the last user turn; of the last message where no user speaks in what is read. */

@@ -1,16 +1,5 @@
 /** What chat providers say in several shapes. Nothing here throws. */
-import { isObject } from '../stream/shapes.ts';
-
-/** Some providers send an object, not its JSON; one too deep for JSON.stringify is no arguments. */
-export function argumentsOf(value: unknown): string {
-  if (typeof value === 'string') return value;
-  if (typeof value !== 'object' || value === null) return '';
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return '';
-  }
-}
+import { isObject } from '../openai/json-object.ts';
 
 /** Content is a text, or parts with texts; nothing where it is empty. */
 export function textsOf(content: unknown): string[] {

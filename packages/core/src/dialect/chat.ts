@@ -12,10 +12,10 @@ import type { AnswerOrder, Dialect } from './dialect.ts';
 
 export const CHAT: Dialect = {
   endpoint: 'chat',
-  path: '/chat/completions',
   // Everybody but OpenAI's reasoning models knows the older name.
   boundKey: (model) => (isOpenAiReasoningModel(model) ? 'max_completion_tokens' : 'max_tokens'),
   callersBoundKey,
+  otherBoundKey: (key) => (key === 'max_tokens' ? 'max_completion_tokens' : 'max_tokens'),
   body: upstreamBody,
   newMeter: ({ n }) => createMeter(n),
   streamOfWhole: unlessTooDeep(streamOfWhole),

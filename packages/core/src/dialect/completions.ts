@@ -1,15 +1,15 @@
 /** The older completions: prompts instead of messages, `text` instead of messages in the choices. */
+import { isObject } from '../openai/json-object.ts';
 import { upstreamBody } from '../openai/rewrite-body.ts';
 import { createMeter } from '../stream/meter.ts';
-import { isObject } from '../stream/shapes.ts';
 import { choicesWriter, unlessTooDeep } from './chat.ts';
 import type { Dialect } from './dialect.ts';
 
 export const COMPLETIONS: Dialect = {
   endpoint: 'completions',
-  path: '/completions',
   boundKey: () => 'max_tokens',
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body: upstreamBody,
   newMeter: ({ n }) => createMeter(n),
   streamOfWhole: unlessTooDeep(streamOfWhole),

@@ -13,14 +13,14 @@ import type { Bill } from '../stream/trailer.ts';
 import type { StreamWriter } from '../stream/writer.ts';
 
 export interface Dialect {
-  /** What a provider must have. */
+  /** What a provider must have, and where the request goes there. */
   readonly endpoint: Endpoint;
-  /** Behind the provider's base URL. */
-  readonly path: string;
   /** The name of the output bound that `model` takes; null = there is no output. */
   boundKey(model: string): BoundKey | null;
   /** The name under which the caller's bound goes upstream, where there is another one to try. */
   callersBoundKey(request: ApiRequest): ChatBoundKey | null;
+  /** The other name of a bound that goes upstream as `key`; null = this endpoint knows no other. */
+  otherBoundKey(key: BoundKey): ChatBoundKey | null;
   /** What the provider is sent. */
   body(request: ApiRequest, changes: BodyChanges): Buffer;
   newMeter(request: ApiRequest): Meter;

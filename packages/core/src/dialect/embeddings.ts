@@ -5,9 +5,9 @@ import type { Dialect } from './dialect.ts';
 
 export const EMBEDDINGS: Dialect = {
   endpoint: 'embeddings',
-  path: '/embeddings',
   boundKey: () => null,
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body: upstreamBody,
   newMeter: ({ prompts }) => createVectorMeter(prompts),
   streamOfWhole: () => null,

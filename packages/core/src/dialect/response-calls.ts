@@ -1,8 +1,7 @@
 /** The calls of a model: each stays open until the end, since chat does not say when one is over. */
-import { isObject } from '../stream/shapes.ts';
-import { argumentsOf } from './chat-pieces.ts';
+import { argumentsOf, isObject } from '../openai/json-object.ts';
 import type { EventLog } from './event-log.ts';
-import type { CallItem, Status } from './response-object.ts';
+import { type CallItem, callItem, type Status } from './response-object.ts';
 
 export interface Calls {
   /** One of chat's `tool_calls`; `position`: where it stands among them. */
@@ -12,9 +11,8 @@ export interface Calls {
 
 interface OpenCall {
   readonly index: number;
-  readonly id: string;
-  readonly callId: string;
-  readonly name: string;
+  /** As it was shown when it began. */
+  readonly item: CallItem;
   readonly pieces: string[];
 }
 
@@ -26,16 +24,10 @@ export function createCalls(log: EventLog, id: string, beforeOpen: () => void): 
   function openCall(at: number, callId: unknown, name: unknown): OpenCall {
     beforeOpen();
     const index = log.open();
-    const opened: OpenCall = {
-      index,
-      id: `fc_${id}${index}`,
-      callId: typeof callId === 'string' && callId !== '' ? callId : `call_${id}${index}`,
-      name: typeof name === 'string' ? name : '',
-      pieces: [],
-    };
+    const item = callItem({ id, index }, { id: callId, name, arguments: '' }, 'in_progress');
+    const opened: OpenCall = { index, item, pieces: [] };
     calls.set(at, opened);
-    log.keep(opened.callId + opened.name);
-    const item = callItem(opened, 'in_progress');
+    log.keep(item.call_id + item.name);
     log.emit('response.output_item.added', { output_index: index, item });
     return opened;
   }
@@ -50,26 +42,18 @@ export function createCalls(log: EventLog, id: string, beforeOpen: () => void): 
       if (piece === '') return;
       open.pieces.push(piece);
       log.keep(piece);
-      const place = { item_id: open.id, output_index: open.index };
-      log.emit('response.function_call_arguments.delta', { ...place, delta: piece });
+      log.emit('response.function_call_arguments.delta', { ...placeOf(open), delta: piece });
     },
     close(status) {
       for (const open of calls.values()) {
-        const item = callItem(open, status);
+        const item = { ...open.item, arguments: open.pieces.join(''), status };
         const { name, arguments: args } = item;
-        const place = { item_id: open.id, output_index: open.index };
-        log.emit('response.function_call_arguments.done', { ...place, name, arguments: args });
+        const told = { ...placeOf(open), name, arguments: args };
+        log.emit('response.function_call_arguments.done', told);
         log.finish(open.index, item);
       }
     },
   };
 }
 
-const callItem = ({ id, callId, name, pieces }: OpenCall, status: Status): CallItem => ({
-  id,
-  type: 'function_call',
-  call_id: callId,
-  name,
-  arguments: pieces.join(''),
-  status,
-});
+const placeOf = ({ index, item }: OpenCall): object => ({ item_id: item.id, output_index: index });

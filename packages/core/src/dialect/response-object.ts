@@ -1,5 +1,6 @@
 /** The objects of the Responses API that core writes itself, for answers that came as chat. */
-import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import { isObject } from '../openai/json-object.ts';
 import { normalizeUsage } from '../openai/usage.ts';
 import type { Bill } from '../stream/trailer.ts';
 import type { AnswerOrder } from './dialect.ts';
@@ -42,15 +43,32 @@ export const textPart = (text: string): Part => ({
 });
 export const refusalPart = (refusal: string): Part => ({ type: 'refusal', refusal });
 
-/** How an answer ended, by chat's finish reason; null = as it should. */
-export function incompleteReason(finish: string | undefined): string | null {
-  if (finish === 'length') return 'max_output_tokens';
-  return finish === 'content_filter' ? 'content_filter' : null;
+/** What chat calls a call; `id` is that of the answer, and `index` the item's place in it. */
+export function callItem(
+  { id, index }: { readonly id: string; readonly index: number },
+  call: { readonly id: unknown; readonly name: unknown; readonly arguments: string },
+  status: Status,
+): CallItem {
+  return {
+    type: 'function_call',
+    id: `fc_${id}${index}`,
+    call_id: typeof call.id === 'string' && call.id !== '' ? call.id : `call_${id}${index}`,
+    name: typeof call.name === 'string' ? call.name : '',
+    arguments: call.arguments,
+    status,
+  };
+}
+
+/** How an answer ended, by chat's finish reason. */
+export function endOf(finish: unknown): Pick<ResponseState, 'status' | 'incomplete'> {
+  if (finish === 'length') return { status: 'incomplete', incomplete: 'max_output_tokens' };
+  if (finish === 'content_filter') return { status: 'incomplete', incomplete: 'content_filter' };
+  return { status: 'completed', incomplete: null };
 }
 
 export interface ResponseState {
   readonly model: string;
-  readonly status: 'in_progress' | 'completed' | 'incomplete';
+  readonly status: Status;
   readonly incomplete: string | null;
   readonly output: readonly Item[];
   readonly usage: object | null;
@@ -76,12 +94,12 @@ export function responseObject(order: AnswerOrder, state: ResponseState): object
     output: state.output,
     parallel_tool_calls: body.parallel_tool_calls ?? true,
     previous_response_id: null,
-    reasoning: { effort: null, summary: null, ...asObject(body.reasoning) },
+    reasoning: { effort: null, summary: null, ...(isObject(body.reasoning) ? body.reasoning : {}) },
     service_tier: body.service_tier ?? 'default',
     // It cannot be fetched, and its items are remembered for a while at best.
     store: false,
     temperature: body.temperature ?? null,
-    text: { format: { type: 'text' }, ...asObject(body.text) },
+    text: { format: { type: 'text' }, ...(isObject(body.text) ? body.text : {}) },
     tool_choice: body.tool_choice ?? 'auto',
     tools: toolsOf(request),
     top_p: body.top_p ?? null,
@@ -98,9 +116,6 @@ export function rememberItems({ remember }: AnswerOrder, items: readonly Item[])
 
 const toolsOf = ({ body }: ApiRequest): readonly unknown[] =>
   Array.isArray(body.tools) ? body.tools : [];
-
-const asObject = (value: unknown): JsonObject =>
-  typeof value === 'object' && value !== null ? (value as JsonObject) : {};
 
 /** As it was billed: by the provider's word, or by our own count. */
 export function responseUsage(bill: Bill, reported: unknown): object | null {

@@ -7,8 +7,8 @@
  * Words close before a call begins. What a model thinks is not shown: a reasoning item that no seller
  * can read again would be sent back with the next request, by a reference that nobody can follow.
  */
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 import type { Broken } from '../stream/relay.ts';
-import { isObject, type JsonObject } from '../stream/shapes.ts';
 import { billComment } from '../stream/trailer.ts';
 import type { StreamWriter, Tail } from '../stream/writer.ts';
 import { textsOf } from './chat-pieces.ts';
@@ -16,8 +16,8 @@ import type { AnswerOrder } from './dialect.ts';
 import { createEventLog } from './event-log.ts';
 import { createCalls } from './response-calls.ts';
 import {
+  endOf,
   type Item,
-  incompleteReason,
   type ResponseState,
   rememberItems,
   responseObject,
@@ -57,13 +57,13 @@ export function createResponseScript(order: AnswerOrder): StreamWriter {
 
   function finish({ relayed, bill }: Tail): void {
     begin();
-    const incomplete = incompleteReason(finishReason);
-    const status = incomplete === null ? 'completed' : 'incomplete';
-    words.close(status);
-    calls.close(status);
+    const end = endOf(finishReason);
+    words.close(end.status);
+    calls.close(end.status);
     const usage = responseUsage(bill, relayed.meter.usage);
-    const state = { status, incomplete, output: log.items, usage } as const;
-    log.emit(`response.${status}`, { response: response(state) });
+    log.emit(`response.${end.status}`, {
+      response: response({ ...end, output: log.items, usage }),
+    });
   }
 
   return {

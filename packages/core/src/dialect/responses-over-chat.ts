@@ -3,16 +3,16 @@
  * as one, so that all that holds for chat holds here; only what the caller sees is written anew.
  */
 import type { ApiRequest } from '../openai/api-request.ts';
+import { argumentsOf, isObject, type JsonObject } from '../openai/json-object.ts';
 import { parseJson } from '../stream/judge-event.ts';
-import { isObject, type JsonObject } from '../stream/shapes.ts';
 import type { Bill } from '../stream/trailer.ts';
 import { CHAT } from './chat.ts';
-import { argumentsOf, textsOf } from './chat-pieces.ts';
+import { textsOf } from './chat-pieces.ts';
 import type { AnswerOrder, Dialect } from './dialect.ts';
 import {
-  type CallItem,
+  callItem,
+  endOf,
   type Item,
-  incompleteReason,
   type Part,
   refusalPart,
   rememberItems,
@@ -44,15 +44,12 @@ function chatOf({ asChat }: ApiRequest): ApiRequest {
 function responseOf(order: AnswerOrder, completion: unknown, bill: Bill): object {
   const body = isObject(completion) ? completion : {};
   const choice = firstOf(body.choices);
-  const finish = choice.finish_reason;
-  const incomplete = incompleteReason(typeof finish === 'string' ? finish : undefined);
-  const status = incomplete === null ? 'completed' : 'incomplete';
-  const output = itemsOf(order.id, isObject(choice.message) ? choice.message : {}, status);
+  const end = endOf(choice.finish_reason);
+  const output = itemsOf(order.id, isObject(choice.message) ? choice.message : {}, end.status);
   rememberItems(order, output);
   return responseObject(order, {
     model: typeof body.model === 'string' ? body.model : order.request.model,
-    status,
-    incomplete,
+    ...end,
     output,
     usage: responseUsage(bill, body.usage),
   });
@@ -68,20 +65,13 @@ function itemsOf(id: string, message: JsonObject, status: Status): Item[] {
       ? []
       : [{ type: 'message', id: `msg_${id}0`, role: 'assistant', status, content }];
   const calls = Array.isArray(message.tool_calls) ? message.tool_calls : [];
-  return [...said, ...calls.map((call, nth) => callItem(id, said.length + nth, call, status))];
+  return [...said, ...calls.map((call, nth) => itemOf(id, said.length + nth, call, status))];
 }
 
-function callItem(id: string, index: number, call: unknown, status: Status): CallItem {
+function itemOf(id: string, index: number, call: unknown, status: Status): Item {
   const { id: callId, function: given } = isObject(call) ? call : {};
   const { name, arguments: args } = isObject(given) ? given : {};
-  return {
-    type: 'function_call',
-    id: `fc_${id}${index}`,
-    call_id: typeof callId === 'string' && callId !== '' ? callId : `call_${id}${index}`,
-    name: typeof name === 'string' ? name : '',
-    arguments: argumentsOf(args),
-    status,
-  };
+  return callItem({ id, index }, { id: callId, name, arguments: argumentsOf(args) }, status);
 }
 
 function firstOf(choices: unknown): JsonObject {

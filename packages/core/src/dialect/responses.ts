@@ -1,9 +1,9 @@
 /** The Responses API at a provider that has it: bytes pass as they are, and its last event ends a stream. */
 import type { ApiRequest } from '../openai/api-request.ts';
+import { isObject } from '../openai/json-object.ts';
 import { type BodyChanges, upstreamBody } from '../openai/rewrite-body.ts';
 import type { Broken } from '../stream/relay.ts';
 import { createResponseMeter } from '../stream/response-meter.ts';
-import { isObject } from '../stream/shapes.ts';
 import { brokenStream } from '../stream/tail.ts';
 import { billComment } from '../stream/trailer.ts';
 import type { StreamWriter } from '../stream/writer.ts';
@@ -13,9 +13,9 @@ import { streamOfResponse } from './stream-of-response.ts';
 
 export const RESPONSES: Dialect = {
   endpoint: 'responses',
-  path: '/responses',
   boundKey: () => 'max_output_tokens',
   callersBoundKey: () => null,
+  otherBoundKey: () => null,
   body,
   newMeter: createResponseMeter,
   streamOfWhole: unlessTooDeep(streamOfResponse),

@@ -2,16 +2,13 @@
  * A whole response as the stream that was asked for, for servers that ignore `stream: true`: each
  * item and each part in one piece, with the events that OpenAI's SDKs put an answer together from.
  */
-import { isObject, type JsonObject } from '../stream/shapes.ts';
+import { isObject, type JsonObject } from '../openai/json-object.ts';
+import { createEventLog, type EventLog } from './event-log.ts';
 
 /** `answer`: JSON that the meter has called whole. */
 export function streamOfResponse(answer: unknown): Buffer {
   const response = answer as JsonObject;
-  const events: string[] = [];
-  const emit = (type: string, fields: object): void => {
-    const event = { type, sequence_number: events.length, ...fields };
-    events.push(`event: ${type}\ndata: ${JSON.stringify(event)}\n\n`);
-  };
+  const { emit, flush } = createEventLog();
   const begun = { response: { ...response, status: 'in_progress', output: [], usage: null } };
   emit('response.created', begun);
   emit('response.in_progress', begun);
@@ -24,7 +21,7 @@ export function streamOfResponse(answer: unknown): Buffer {
   }
   const status = response.status === 'incomplete' ? 'incomplete' : 'completed';
   emit(`response.${status}`, { response });
-  return Buffer.from(events.join(''));
+  return flush() ?? Buffer.alloc(0);
 }
 
 function opened(item: JsonObject): JsonObject {
@@ -33,7 +30,7 @@ function opened(item: JsonObject): JsonObject {
   return item;
 }
 
-function emitInside(emit: (type: string, fields: object) => void, item: JsonObject, at: object) {
+function emitInside(emit: EventLog['emit'], item: JsonObject, at: object): void {
   if (item.type === 'function_call') {
     emit('response.function_call_arguments.delta', { ...at, delta: item.arguments });
     emit('response.function_call_arguments.done', { ...at, arguments: item.arguments });

@@ -2,15 +2,10 @@
 import { TOKENS_MAX } from '../config/types.ts';
 import type { FeedModel } from './feed.ts';
 
-export type Entry = Readonly<Record<string, unknown>>;
-
 /** What an entry says, but for its names, which are judged in one place for all kinds. */
 export type EntryReading = Omit<FeedModel, 'id' | 'aliases'> & {
   readonly aliases: readonly unknown[];
 };
-
-export const isEntry = (value: unknown): value is Entry =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** A number of tokens, or null for whatever is none. */
 export function tokensOf(value: unknown): number | null {

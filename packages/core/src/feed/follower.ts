@@ -6,7 +6,7 @@ import type { ProviderConfig } from '../config/types.ts';
 import type { FeedSource } from '../ports.ts';
 import type { Feed } from './feed.ts';
 import { type Earlier, NOTHING_EARLIER, type Reading, readBalance, readList } from './reading.ts';
-import { type FeedStanding, pauseMs, standingOf } from './standing.ts';
+import { expiresAfterMs, type FeedStanding, pauseMs, standingOf } from './standing.ts';
 import { acceptPrices, NO_MEMORY, type PriceMemory } from './sudden.ts';
 
 /** For the list and what belongs to it; then the connection is given up. */
@@ -50,6 +50,7 @@ export class Follower {
   #failuresInRow = 0;
   #balance: { readonly msat: number } | { readonly wrong: string } | null = null;
   #timer: NodeJS.Timeout | null = null;
+  #expiry: NodeJS.Timeout | null = null;
   readonly #stop = new AbortController();
   /** Resolves when the first reading is over, well or not. */
   readonly first: Promise<void>;
@@ -87,7 +88,9 @@ export class Follower {
   goOnWith(provider: ProviderConfig): void {
     const before = this.#refreshMs();
     this.#provider = provider;
-    if (this.#timer === null || this.#refreshMs() === before) return;
+    if (this.#refreshMs() === before) return;
+    this.#awaitExpiry();
+    if (this.#timer === null) return;
     clearTimeout(this.#timer);
     this.#wait(this.#refreshMs());
   }
@@ -95,6 +98,7 @@ export class Follower {
   stop(): void {
     this.#stop.abort();
     if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
   }
 
   async #run(): Promise<void> {
@@ -115,6 +119,21 @@ export class Follower {
     const pause = pauseMs(order, this.#deps.random());
     const isDoubted = this.#memory.doubted.size > 0 && this.#failuresInRow === 0;
     this.#wait(isDoubted ? Math.min(pause, CONFIRM_MS) : pause);
+  }
+
+  /**
+   * Nobody reads while a seller asks us to wait, so that its list would be sold at prices that no
+   * longer hold. A timer may be early by the clock, and the clock may be set.
+   */
+  #awaitExpiry(): void {
+    if (this.#expiry !== null) clearTimeout(this.#expiry);
+    if (this.#readAtMs === null) return;
+    const longestMs = expiresAfterMs(this.#refreshMs());
+    const leftMs = this.#readAtMs + longestMs - this.#deps.nowMs();
+    this.#expiry = setTimeout(
+      () => (this.#standing() === 'expired' ? this.#withdraw() : this.#awaitExpiry()),
+      Math.min(Math.max(leftMs, 0), longestMs) + 1,
+    ).unref();
   }
 
   /** What was offered by a list that is not used any more would be sold at its prices for ever. */
@@ -149,6 +168,7 @@ export class Follower {
 
   #take({ feed, hash, details }: Reading & { kind: 'read' }): void {
     this.#readAtMs = this.#deps.nowMs();
+    this.#awaitExpiry();
     if (feed === null) return;
     const accepted = acceptPrices(feed, this.#memory);
     this.#feed = accepted.feed;

@@ -4,7 +4,8 @@
  * wrong does not spoil the others. Pure.
  */
 import type { ProviderKind } from '../config/types.ts';
-import { type Entry, type EntryReading, isEntry } from './entry.ts';
+import { isObject, type JsonObject } from '../openai/json-object.ts';
+import type { EntryReading } from './entry.ts';
 import type { Feed, FeedModel, Unroutable } from './feed.ts';
 import { readListed } from './read-listed.ts';
 import { readPriced } from './read-priced.ts';
@@ -17,7 +18,7 @@ const ALIASES_MAX = 16;
 const ID = /^[\x21-\x7e]{1,128}$/;
 const SHOWN_CHARS = 64;
 
-const READERS: Readonly<Record<ProviderKind, (entry: Entry, id: string) => EntryReading>> = {
+const READERS: Readonly<Record<ProviderKind, (entry: JsonObject, id: string) => EntryReading>> = {
   routstr: (entry) => readPriced(entry, 'routstr'),
   openrouter: (entry) => readPriced(entry, 'openrouter'),
   openai: readListed,
@@ -29,7 +30,7 @@ const READERS: Readonly<Record<ProviderKind, (entry: Entry, id: string) => Entry
 
 /** `{data: […]}`, or a bare list. `wrong`: what is the matter with the list as a whole. */
 export function readFeed(kind: ProviderKind, body: unknown): Feed | { readonly wrong: string } {
-  const list = Array.isArray(body) ? body : isEntry(body) ? body.data : undefined;
+  const list = Array.isArray(body) ? body : isObject(body) ? body.data : undefined;
   // Ollama says null where it has no models.
   if (list !== null && !Array.isArray(list)) return { wrong: 'is not a list of models' };
   if (list === null || list.length === 0) return { wrong: 'lists no models' };
@@ -39,8 +40,8 @@ export function readFeed(kind: ProviderKind, body: unknown): Feed | { readonly w
   const models = new Map<string, FeedModel>();
   const refused = new Map<string, string>();
   for (const entry of list) {
-    const id = isEntry(entry) ? entry.id : undefined;
-    if (!isEntry(entry) || typeof id !== 'string' || !ID.test(id)) {
+    const id = isObject(entry) ? entry.id : undefined;
+    if (!isObject(entry) || typeof id !== 'string' || !ID.test(id)) {
       refused.set(shown(id), 'its name is not 1 to 128 visible ASCII characters');
     } else if (models.has(id) || refused.has(id)) {
       models.delete(id);

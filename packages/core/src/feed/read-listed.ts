@@ -1,5 +1,6 @@
 /** Lists without prices: OpenAI's shape and what servers add to it. */
-import { type Entry, type EntryReading, tokensOf } from './entry.ts';
+import type { JsonObject } from '../openai/json-object.ts';
+import { type EntryReading, tokensOf } from './entry.ts';
 
 /** As vLLM, Groq, Mistral, LM Studio and OpenRouter call them. */
 const CONTEXT_KEYS = [
@@ -11,7 +12,7 @@ const CONTEXT_KEYS = [
 ];
 const OUTPUT_KEYS = ['max_completion_tokens', 'max_output_tokens'];
 
-export function readListed(entry: Entry): EntryReading {
+export function readListed(entry: JsonObject): EntryReading {
   return {
     aliases: [],
     price: null,
@@ -24,7 +25,7 @@ export function readListed(entry: Entry): EntryReading {
   };
 }
 
-function firstTokens(entry: Entry, keys: readonly string[]): number | null {
+function firstTokens(entry: JsonObject, keys: readonly string[]): number | null {
   for (const key of keys) {
     const tokens = tokensOf(entry[key]);
     if (tokens !== null) return tokens;

@@ -5,17 +5,18 @@
  *   Routstr/routstr-core: routstr/payment/models.py
  */
 import { CAPABILITIES, type Capability } from '../config/types.ts';
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 import { ceilRatio } from '../pricing/decimal.ts';
-import { type Entry, type EntryReading, isEntry, tokensOf } from './entry.ts';
+import { type EntryReading, tokensOf } from './entry.ts';
 import { type FeedPrice, isKnown, type UnknownPrice } from './feed.ts';
 import { readExtra, readPrice } from './read-prices.ts';
 
 /** An image that costs more than so many tokens of input is priced by something else. */
 const IMAGE_TOKENS_MAX = 1_000_000;
 
-export function readPriced(entry: Entry, kind: 'routstr' | 'openrouter'): EntryReading {
-  const architecture = isEntry(entry.architecture) ? entry.architecture : {};
-  const best = isEntry(entry.top_provider) ? entry.top_provider : {};
+export function readPriced(entry: JsonObject, kind: 'routstr' | 'openrouter'): EntryReading {
+  const architecture = isObject(entry.architecture) ? entry.architecture : {};
+  const best = isObject(entry.top_provider) ? entry.top_provider : {};
   const price = kind === 'routstr' ? priceOfNode(entry) : readPrice(entry.pricing, 'usd');
   const imageTokens = imageTokensOf(entry, price);
   return {
@@ -31,18 +32,18 @@ export function readPriced(entry: Entry, kind: 'routstr' | 'openrouter'): EntryR
 }
 
 /** A node bills by its prices in sats; those in USD are what it made them from. */
-function priceOfNode(entry: Entry): FeedPrice | UnknownPrice {
+function priceOfNode(entry: JsonObject): FeedPrice | UnknownPrice {
   const usd = readPrice(entry.pricing, 'usd');
-  if (!isEntry(entry.sats_pricing)) return usd;
+  if (!isObject(entry.sats_pricing)) return usd;
   const sats = readPrice(entry.sats_pricing, 'sat');
   return isKnown(sats) && isKnown(usd) ? { ...sats, inUsd: usd } : sats;
 }
 
 /** A price per image, as tokens of input: that is what images are reserved and billed as. */
-function imageTokensOf(entry: Entry, price: EntryReading['price']): number | 'unknown' | null {
+function imageTokensOf(entry: JsonObject, price: EntryReading['price']): number | 'unknown' | null {
   if (!isKnown(price)) return null;
   const table = price.currency === 'sat' ? entry.sats_pricing : entry.pricing;
-  const image = readExtra((table as Entry).image, 'price of an image');
+  const image = readExtra((table as JsonObject).image, 'price of an image');
   if (image === null) return null;
   if ('unknown' in image) return 'unknown';
   const tokens = ceilRatio(image, price.input, 1n);
@@ -51,7 +52,7 @@ function imageTokensOf(entry: Entry, price: EntryReading['price']): number | 'un
 
 /** What a feed does not speak of is left to the provider to refuse. */
 function supportsOf(
-  architecture: Entry,
+  architecture: JsonObject,
   parameters: unknown,
   imageTokens: number | 'unknown' | null,
 ): ReadonlySet<Capability> | null {
@@ -71,13 +72,13 @@ function supportsOf(
 }
 
 /** OpenRouter has it among the parameters, and lately as an object of its own, which Routstr has too. */
-function reasoningOf({ supported_parameters: parameters, reasoning }: Entry): boolean | null {
-  if (isEntry(reasoning)) return true;
+function reasoningOf({ supported_parameters: parameters, reasoning }: JsonObject): boolean | null {
+  if (isObject(reasoning)) return true;
   if (!Array.isArray(parameters)) return null;
   return parameters.includes('reasoning') || parameters.includes('include_reasoning');
 }
 
-function unfitOf({ output_modalities: outputs }: Entry): string | null {
+function unfitOf({ output_modalities: outputs }: JsonObject): string | null {
   return Array.isArray(outputs) && !outputs.includes('text') ? 'it does not answer in text' : null;
 }
 

@@ -1,13 +1,14 @@
 /** A table of prices in a seller's list: what a token costs there, or why nobody knows. Pure. */
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 import { ceilTimes, type Decimal, isAbove, isZero, parseDecimal } from '../pricing/decimal.ts';
-import { type Entry, isEntry, tokensOf } from './entry.ts';
+import { tokensOf } from './entry.ts';
 import type { FeedPrice, FeedStep, TokenPrices, UnknownPrice } from './feed.ts';
 
 export function readPrice(
   table: unknown,
   currency: FeedPrice['currency'],
 ): FeedPrice | UnknownPrice {
-  if (!isEntry(table)) return { unknown: 'its feed names no price' };
+  if (!isObject(table)) return { unknown: 'its feed names no price' };
   const base = readTokenPrices(table);
   if ('unknown' in base) return base;
   const fee = readExtra(table.request, 'fee per request');
@@ -22,7 +23,7 @@ export function readPrice(
   };
 }
 
-function readTokenPrices(table: Entry): TokenPrices | UnknownPrice {
+function readTokenPrices(table: JsonObject): TokenPrices | UnknownPrice {
   const input = readRate(table.prompt, 'price of input');
   if ('unknown' in input) return input;
   const output = readRate(table.completion, 'price of output');
@@ -56,7 +57,7 @@ function readTokenPrices(table: Entry): TokenPrices | UnknownPrice {
  */
 function withOverrides(
   base: TokenPrices,
-  table: Entry,
+  table: JsonObject,
 ): (TokenPrices & Pick<FeedPrice, 'steps'>) | UnknownPrice {
   const { overrides } = table;
   if (overrides === undefined || overrides === null) return { ...base, steps: [] };
@@ -64,7 +65,7 @@ function withOverrides(
   let always = base;
   const steps: FeedStep[] = [];
   for (const override of overrides) {
-    if (!isEntry(override)) return UNREADABLE_OVERRIDES;
+    if (!isObject(override)) return UNREADABLE_OVERRIDES;
     const { min_prompt_tokens: from, ...rest } = override;
     const prices = readTokenPrices({ ...table, ...rest });
     if ('unknown' in prices) return prices;

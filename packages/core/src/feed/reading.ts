@@ -1,8 +1,9 @@
 /** One reading of a seller's feed: its list of models, what Ollama says of each, a node's balance. */
 import { createHash } from 'node:crypto';
 import type { ProviderConfig } from '../config/types.ts';
+import { parseBounded } from '../openai/bounded-json.ts';
+import { isObject } from '../openai/json-object.ts';
 import type { FeedSource } from '../ports.ts';
-import { isEntry } from './entry.ts';
 import type { Feed, FeedModel } from './feed.ts';
 import { readFeed } from './read-feed.ts';
 import { type ModelDetails, readOllamaDetails } from './read-ollama-details.ts';
@@ -12,6 +13,8 @@ import { type ModelDetails, readOllamaDetails } from './read-ollama-details.ts';
  * would stop all requests for a quarter of a second. A model has some ten.
  */
 const CONTAINERS_MAX = 50_000;
+/** With strings, for the same reason: a model has some hundred and fifty, and 2,000 models are taken. */
+const PARTS_MAX = 500_000;
 /** Models of which one reading asks for details; the others' turn comes with the next ones. */
 const DETAILS_MAX = 32;
 /** Msat: more than all there will ever be. */
@@ -69,7 +72,7 @@ export async function readBalance(
   if (reply.kind === 'failed') return { wrong: reply.message };
   const body = parse(reply.bytes);
   if ('wrong' in body) return body;
-  const balance = isEntry(body.value) ? body.value.balance : undefined;
+  const balance = isObject(body.value) ? body.value.balance : undefined;
   const isAmount =
     typeof balance === 'number' && Number.isInteger(balance) && balance <= BALANCE_MSAT_MAX;
   // Below zero is what a node says of a key that it let overdraw.
@@ -116,22 +119,7 @@ const withDetails = (feed: Feed, details: ReadonlyMap<string, ModelDetails>): Fe
 const pathAt = ({ url }: ProviderConfig, path: string): string =>
   new URL(url).pathname.replace(/\/+$/, '') + path;
 
-function parse(bytes: Buffer): { readonly value: unknown } | { readonly wrong: string } {
-  if (containersIn(bytes) > CONTAINERS_MAX) {
-    return { wrong: `has more than ${CONTAINERS_MAX} lists and objects` };
-  }
-  try {
-    return { value: JSON.parse(bytes.toString('utf8')) as unknown };
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    return { wrong: 'is not JSON' };
-  }
-}
-
-function containersIn(bytes: Buffer): number {
-  let count = 0;
-  for (const byte of bytes) if (byte === 0x7b || byte === 0x5b) count++;
-  return count;
-}
+const parse = (bytes: Buffer) =>
+  parseBounded(bytes, { containers: CONTAINERS_MAX, parts: PARTS_MAX });
 
 const failed = (message: string): Reading => ({ kind: 'failed', message, retryAfterMs: null });

@@ -12,6 +12,10 @@ const STALE_REFRESHES = 3;
 const EXPIRES_MS_MIN = 3_600_000;
 const EXPIRES_REFRESHES = 10;
 
+/** Older than this, ms, a feed has expired. */
+export const expiresAfterMs = (refreshMs: number): number =>
+  Math.max(EXPIRES_MS_MIN, EXPIRES_REFRESHES * refreshMs);
+
 export interface FeedAge {
   /** null = never. */
   readonly readAtMs: number | null;
@@ -25,7 +29,7 @@ export function standingOf(
 ): FeedStanding {
   if (readAtMs === null) return hasFailed ? 'failed' : 'pending';
   const ageMs = nowMs - readAtMs;
-  if (ageMs > Math.max(EXPIRES_MS_MIN, EXPIRES_REFRESHES * refreshMs)) return 'expired';
+  if (ageMs > expiresAfterMs(refreshMs)) return 'expired';
   return ageMs > STALE_REFRESHES * refreshMs ? 'stale' : 'fresh';
 }
 

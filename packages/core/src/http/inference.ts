@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call } from '../call.ts';
 import { refuse } from '../errors.ts';
 import { type Stages, serveRequest } from '../lifecycle.ts';
-import type { Endpoint } from '../openai/api-request.ts';
+import { ENDPOINT_PATHS, ENDPOINTS, type Endpoint } from '../openai/api-request.ts';
 import type { Outcome } from '../outcome.ts';
 import { factHeaders, keptHeaders, upstreamHeaders } from './answer-headers.ts';
 import { type AuthDeps, spender } from './authenticate.ts';
@@ -19,13 +19,6 @@ export interface InferenceRouteDeps extends AuthDeps, GateDeps {
   readonly free: boolean;
   readonly record: (outcome: Outcome, call: Call) => void;
 }
-
-const PATHS: Readonly<Record<Endpoint, string>> = {
-  chat: '/chat/completions',
-  responses: '/responses',
-  completions: '/completions',
-  embeddings: '/embeddings',
-};
 
 const NOT_STORED = refuse(
   'not_found',
@@ -62,9 +55,7 @@ export function inferenceRoutes(app: FastifyInstance, deps: InferenceRouteDeps):
     });
   };
   for (const prefix of ['/v1', '']) {
-    for (const [endpoint, path] of Object.entries(PATHS)) {
-      serve(endpoint as Endpoint, prefix + path);
-    }
+    for (const endpoint of ENDPOINTS) serve(endpoint, prefix + ENDPOINT_PATHS[endpoint]);
     const stored = `${prefix}/responses/:id`;
     app.get(stored, (_request, reply) => writeRefusal(reply, NOT_STORED));
     app.get(`${stored}/input_items`, (_request, reply) => writeRefusal(reply, NOT_STORED));

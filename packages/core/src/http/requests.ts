@@ -42,7 +42,7 @@ export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): vo
     app.get<{ Params: { id: string } }>(`${url}/:id`, async (request, reply) => {
       const caller = await recordReader(deps, request);
       if (caller.kind === 'refused') return writeRefusal(reply, caller);
-      const row = deps.log.find(request.params.id, ownerOf(caller));
+      const row = deps.log.find(request.params.id, agentFilterOf(caller));
       if (row === undefined) {
         return writeRefusal(
           reply,
@@ -57,13 +57,14 @@ export function requestsRoute(app: FastifyInstance, deps: RequestsRouteDeps): vo
   }
 }
 
-export const ownerOf = (caller: Caller): string | null =>
+/** Whose rows the caller may see; null = everybody's. */
+export const agentFilterOf = (caller: Caller): string | null =>
   caller.kind === 'agent' ? caller.agentId : null;
 
 async function list(deps: RequestsRouteDeps, caller: Caller, query: z.output<typeof querySchema>) {
   const { sinceMs, untilMs } = rangeOf(query, deps.nowMs());
   const found = await deps.queries.list({
-    agentId: ownerOf(caller),
+    agentId: agentFilterOf(caller),
     model: query.model,
     provider: query.provider,
     success: query.success,

@@ -6,7 +6,7 @@ import { refuse } from '../errors.ts';
 import { type RequestQueries, STATS_GROUPS, type Stats } from '../ports.ts';
 import { type AuthDeps, recordReader } from './authenticate.ts';
 import { writeRefusal } from './hardening.ts';
-import { ownerOf } from './requests.ts';
+import { agentFilterOf } from './requests.ts';
 import { badQuery, rangeOf, rangeQuery } from './time-range.ts';
 
 export interface StatsRouteDeps extends AuthDeps {
@@ -49,7 +49,7 @@ async function answer(
   range: { sinceMs: number; untilMs: number },
 ) {
   const { group_by: groupBy, model, provider } = query;
-  const filter = { agentId: ownerOf(caller), model, provider, ...range };
+  const filter = { agentId: agentFilterOf(caller), model, provider, ...range };
   const found = await deps.queries.stats(filter, groupBy ?? null);
   if (found.kind === 'unanswered') return refuse('overloaded', found.reason);
   const { all, groups, others } = found.value;

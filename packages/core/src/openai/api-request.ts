@@ -3,12 +3,18 @@
  * how much it may produce, what it asks of a provider. The endpoints differ in how they write it.
  */
 import type { Prompt } from '../tokens/prompt.ts';
+import type { JsonObject } from './json-object.ts';
 import type { ObjectSpans } from './json-spans.ts';
 
 export const ENDPOINTS = ['chat', 'responses', 'completions', 'embeddings'] as const;
 export type Endpoint = (typeof ENDPOINTS)[number];
-
-export type JsonObject = Readonly<Record<string, unknown>>;
+/** Behind a provider's base URL, and behind core's own `/v1`. */
+export const ENDPOINT_PATHS: Readonly<Record<Endpoint, string>> = {
+  chat: '/chat/completions',
+  responses: '/responses',
+  completions: '/completions',
+  embeddings: '/embeddings',
+};
 
 export interface ApiRequest {
   readonly endpoint: Endpoint;

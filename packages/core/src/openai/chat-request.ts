@@ -4,7 +4,8 @@
  * Shapes: OpenAI API reference, "Create chat completion".
  */
 import { promptOf } from '../tokens/prompt.ts';
-import type { Complaint, JsonObject, ParsedRequest } from './api-request.ts';
+import type { Complaint, ParsedRequest } from './api-request.ts';
+import { isObject, type JsonObject } from './json-object.ts';
 import {
   CHOICES_MAX,
   checkBoolean,
@@ -14,7 +15,6 @@ import {
   includeUsageOf,
   invalid,
   isFilledArray,
-  isObject,
   nameOf,
   readObject,
 } from './read-body.ts';
@@ -110,7 +110,7 @@ function outputBoundOf(body: JsonObject): number | null {
   return Math.max(older, newer);
 }
 
-function hasImagePart(message: JsonObject): boolean {
+export function hasImagePart(message: JsonObject): boolean {
   const { content } = message;
   if (!Array.isArray(content)) return false;
   return content.some(

@@ -12,6 +12,7 @@ import {
   checkModel,
   checkStreamOptions,
   includeUsageOf,
+  invalid,
   readObject,
 } from './read-body.ts';
 
@@ -22,9 +23,10 @@ export function parseCompletionsRequest(raw: Buffer): ParsedRequest {
   const { body, spans } = read;
   // Without a prompt the model begins a document of its own, as OpenAI has it.
   const input = readPlainInput('prompt', body.prompt ?? '');
+  const suffix = typeof body.suffix === 'string' && body.suffix !== '' ? [body.suffix] : [];
   const complaint: Complaint =
     checkModel(body.model) ??
-    ('error' in input ? input.error : null) ??
+    ('error' in input ? input.error : checkSuffix(suffix, input.count)) ??
     checkBoolean('stream', body.stream) ??
     checkStreamOptions(raw, spans, body.stream_options) ??
     checkCount(raw, spans, body, 'max_tokens', Number.MAX_SAFE_INTEGER) ??
@@ -33,7 +35,6 @@ export function parseCompletionsRequest(raw: Buffer): ParsedRequest {
   if (complaint !== null) return { ok: false, error: complaint };
   if ('error' in input) return { ok: false, error: input.error };
 
-  const suffix = typeof body.suffix === 'string' ? [body.suffix] : [];
   const texts = [...input.texts, ...suffix];
   return {
     ok: true,
@@ -57,4 +58,10 @@ export function parseCompletionsRequest(raw: Buffer): ParsedRequest {
       asChat: null,
     },
   };
+}
+
+/** Each prompt would be read with it, while it stands in the request, and is counted, once. */
+function checkSuffix(suffix: readonly string[], prompts: number): Complaint {
+  if (suffix.length === 0 || prompts === 1) return null;
+  return invalid('suffix', "'suffix' goes with one prompt. Send one request for each prompt.");
 }

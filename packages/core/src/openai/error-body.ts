@@ -8,6 +8,8 @@
  * that message is an object with a FastAPI `detail`; Routstr `{detail: {error: {…}}}`; FastAPI
  * `{detail: "…" | [{loc, msg}]}`; a gateway's HTML page; nothing.
  */
+import { isObject, type JsonObject } from './json-object.ts';
+import type { BoundKey } from './rewrite-body.ts';
 
 export interface UpstreamError {
   /** One line, 1…MESSAGE_CHARS_MAX characters. */
@@ -29,8 +31,6 @@ const BODY_BYTES_MAX = 65_536;
 const DETAILS_MAX = 5;
 /** Errors inside errors that are followed. */
 const NESTING_MAX = 4;
-
-type JsonObject = Record<string, unknown>;
 
 /** What `readValue` finds, not yet cleaned. */
 interface Found {
@@ -76,11 +76,8 @@ const UNKNOWN_PARAMETER =
  * about its value says nothing of the name: asked again under one that it ignores, the provider would
  * answer without any bound.
  */
-export function refusesBoundKey(
-  error: UpstreamError,
-  key: 'max_tokens' | 'max_completion_tokens',
-): boolean {
-  const names = key === 'max_tokens' ? /\bmax_tokens\b/ : /\bmax_completion_tokens\b/;
+export function refusesBoundKey(error: UpstreamError, key: BoundKey): boolean {
+  const names = new RegExp(`\\b${key}\\b`);
   if (!names.test(error.param ?? '') && !names.test(error.message)) return false;
   return UNKNOWN_PARAMETER.test(`${error.code ?? ''} ${error.message}`);
 }
@@ -184,10 +181,6 @@ const isSomething = (value: unknown): boolean =>
 
 const textOf = (value: unknown): string | null =>
   isPlain(value) && value !== '' ? String(value) : null;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 // ── Cleaning ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -4,7 +4,8 @@
  * here and another at the provider would be reserved as the one and billed as the other.
  */
 import { isUtf8 } from 'node:buffer';
-import type { ApiRequest, Complaint, JsonObject, RequestError } from './api-request.ts';
+import type { ApiRequest, Complaint, RequestError } from './api-request.ts';
+import { isObject, type JsonObject } from './json-object.ts';
 import { parseJson } from './json-parse.ts';
 import {
   JSON_DEPTH_MAX,
@@ -163,10 +164,6 @@ export function includeUsageOf(options: unknown): ApiRequest['includeUsage'] {
 }
 
 export const isFilledArray = (value: unknown): boolean => Array.isArray(value) && value.length > 0;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 // ── Words ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -5,7 +5,7 @@
  * refused, unless the provider's `allow_params` names them; in free mode nobody calls this.
  *
  * A value that asks for nothing is harmless and passes: null, an empty list or object where that
- * means "none", `background: false`, text as the only modality. So do `service_tier` "auto" (what
+ * means "none", `background: false` and `echo: false`, text as the only modality. So do `service_tier` "auto" (what
  * OpenAI documents as the meaning of leaving it out) and "default" (its standard rate); clients
  * send both unasked.
  */
@@ -32,6 +32,8 @@ const REFUSED: readonly RefusedParam[] = [
   member('web_search_options', () => false),
   member('background', (value) => value === false),
   { name: 'best_of', find: findBestOf },
+  // The prompt comes back among the output, where nobody can tell it from what was produced.
+  member('echo', (value) => value === false),
   { name: 'hosted_tools', find: findHostedTool },
   { name: 'prompt', find: findTemplate },
   { name: 'audio', find: findAudio },

@@ -1,6 +1,7 @@
 /** The items of a Responses request as chat messages. */
-import type { JsonObject, Untranslatable } from './api-request.ts';
-import { cut, isObject } from './read-body.ts';
+import type { Untranslatable } from './api-request.ts';
+import { argumentsOf, isObject, type JsonObject } from './json-object.ts';
+import { cut } from './read-body.ts';
 
 /** Collects what has no counterpart; only the first is told. */
 export interface Notes {
@@ -48,7 +49,7 @@ function addItem(messages: Message[], item: JsonObject, path: string, notes: Not
       callsOf(messages).push({
         id: textOf(item.call_id),
         type: 'function',
-        function: { name: textOf(item.name), arguments: textOf(item.arguments) },
+        function: { name: textOf(item.name), arguments: argumentsOf(item.arguments) },
       });
       return;
     case 'function_call_output':
@@ -134,7 +135,7 @@ function partOf(part: unknown, path: string, notes: Notes): JsonObject {
 
 /** A tool's result is text in chat. Whoever has the endpoint reads images, too, so they count. */
 function outputOf(output: unknown, path: string, notes: Notes): string | JsonObject[] {
-  if (!Array.isArray(output)) return textOf(output);
+  if (!Array.isArray(output)) return argumentsOf(output);
   const parts = output.map((part, i) => partOf(part, `${path}[${i}]`, notes));
   if (parts.every(isText)) return parts.map(({ text }) => text).join('\n');
   notes.cannot(path, `${SELLER} tool results but text. Send images in a message of the user.`);

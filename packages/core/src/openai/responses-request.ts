@@ -8,19 +8,18 @@ import { type Prompt, promptOf } from '../tokens/prompt.ts';
 import type {
   ApiRequest,
   Complaint,
-  JsonObject,
   ParsedRequest,
   RequestError,
   Untranslatable,
 } from './api-request.ts';
-import { parseChatRequest } from './chat-request.ts';
+import { hasImagePart, parseChatRequest } from './chat-request.ts';
+import { isObject, type JsonObject } from './json-object.ts';
 import {
   checkBoolean,
   checkCount,
   checkModel,
   invalid,
   isFilledArray,
-  isObject,
   nameOf,
   readObject,
 } from './read-body.ts';
@@ -58,7 +57,7 @@ export function parseResponsesRequest(raw: Buffer): ParsedRequest {
       maxTokens: (body.max_output_tokens as number | null | undefined) ?? null,
       n: 1,
       prompts: 1,
-      hasImages: messages.some(hasImage),
+      hasImages: messages.some(hasImagePart),
       hasTools: isFilledArray(body.tools),
       wantsJson: format === 'json_object' || format === 'json_schema',
       effort: chat.reasoning_effort,
@@ -85,12 +84,6 @@ function once<T>(make: () => T): () => T {
     return made.value;
   };
 }
-
-const hasImage = ({ content }: JsonObject): boolean =>
-  Array.isArray(content) &&
-  content.some(
-    (part) => isObject(part) && (part.type === 'image_url' || part.type === 'input_image'),
-  );
 
 /**
  * What a model thought before: open ones read it as it stands; what is encrypted is read by the seller

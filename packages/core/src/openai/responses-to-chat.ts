@@ -7,9 +7,10 @@
  * change nothing in the answer's shape (`include`, `truncation`, `max_tool_calls`) are dropped; what
  * is not known goes along as it is, as everywhere.
  */
-import type { JsonObject, Untranslatable } from './api-request.ts';
+import type { Untranslatable } from './api-request.ts';
+import { isObject, type JsonObject } from './json-object.ts';
 import { isOpenAiReasoningModel } from './model-family.ts';
-import { cut, isObject } from './read-body.ts';
+import { cut } from './read-body.ts';
 import { messagesOf, type Notes, SELLER, textOf } from './responses-input.ts';
 
 export interface ChatForm {

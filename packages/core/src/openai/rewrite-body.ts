@@ -19,7 +19,7 @@ export interface BodyChanges {
     readonly value: number;
   };
   /** The caller's bound goes under this name instead, for a provider that does not know the other one. */
-  readonly respellBound?: { readonly from: ChatBoundKey; readonly to: ChatBoundKey };
+  readonly respellBound?: { readonly from: BoundKey; readonly to: BoundKey };
   /**
    * true: a streaming request asks for usage, whatever the caller said; other members of its
    * stream_options stay, and a request that does not stream is left alone.

@@ -14,6 +14,7 @@
  * Reasoning tokens are part of the output tokens in all of them. `total_tokens` is ignored: it is a
  * sum that some providers compute from other numbers.
  */
+import { isObject, type JsonObject } from './json-object.ts';
 
 /** Tokens as a provider reports them. Integers from 0 to 2^53 − 1. */
 export interface Usage {
@@ -26,8 +27,6 @@ export interface Usage {
   /** ≤ outputTokens. */
   readonly reasoningTokens: number;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 /** null = not there, 'invalid' = there, but not a count. */
 type Count = number | null | 'invalid';
@@ -117,7 +116,3 @@ const amount = (value: unknown): number | null =>
   typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : null;
 
 const member = (value: unknown, key: string): unknown => (isObject(value) ? value[key] : undefined);
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

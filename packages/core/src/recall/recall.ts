@@ -8,7 +8,8 @@
  * is given again also when what was referred to is forgotten.
  */
 import { type Refusal, refuse } from '../errors.ts';
-import type { ApiRequest, JsonObject } from '../openai/api-request.ts';
+import type { ApiRequest } from '../openai/api-request.ts';
+import type { JsonObject } from '../openai/json-object.ts';
 import { elementSpans, memberOf } from '../openai/json-spans.ts';
 import { isReference } from '../openai/responses-input.ts';
 import { parseResponsesRequest } from '../openai/responses-request.ts';

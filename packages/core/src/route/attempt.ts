@@ -5,14 +5,14 @@
  * the next candidate.
  */
 
-import type { ApiRequest } from '../openai/api-request.ts';
+import { type ApiRequest, ENDPOINT_PATHS } from '../openai/api-request.ts';
 import {
   namesStreamOptions,
   readUpstreamError,
   refusesBoundKey,
   type UpstreamError,
 } from '../openai/error-body.ts';
-import type { ChatBoundKey } from '../openai/rewrite-body.ts';
+import type { BoundKey } from '../openai/rewrite-body.ts';
 import type { Upstream, UpstreamHeaders, UpstreamReply } from '../ports.ts';
 import { holdBack } from '../stream/hold-back.ts';
 import type { LiveStream } from '../stream/live-stream.ts';
@@ -55,8 +55,8 @@ export interface AttemptOrder {
   readonly candidate: Candidate;
   readonly request: ApiRequest;
   readonly body: (spelling: Spelling) => Buffer;
-  /** The name under which the output bound is sent; null = none is, or both are. */
-  readonly boundKey: ChatBoundKey | null;
+  /** The name under which the output bound is sent; null = none is, both are, or there is no other. */
+  readonly boundKey: BoundKey | null;
   /** Null = a stream is passed on as soon as it has begun. */
   readonly holdBack: { readonly bytesMax: number; readonly untilMs: number } | null;
   readonly correlationId: string;
@@ -109,7 +109,7 @@ async function sendUnderstood(
   for (;;) {
     const reply = await deps.upstream.send(order.candidate.provider, {
       body: order.body(spelling),
-      path: order.candidate.dialect.path,
+      path: ENDPOINT_PATHS[order.candidate.dialect.endpoint],
       correlationId: order.correlationId,
       streaming: order.request.stream,
       signal: abort.signal,

@@ -21,19 +21,21 @@ export function rank(
   name: string,
   ranking: Ranking,
 ): Candidate[] {
-  const byCost = candidates.toSorted(byExpectedCost(ranking));
+  const byCost = (): Candidate[] => candidates.toSorted(byExpectedCost(ranking));
   switch (strategy) {
     case 'cheapest':
-      return byCost;
+      return byCost();
     case 'lowest_latency':
-      return byLatency(byCost, ranking);
+      return byLatency(byCost(), ranking);
     case 'round_robin': {
-      const inTurn = byCost.toSorted(byName);
+      const inTurn = candidates.toSorted(byName);
       const next = ranking.turn(name) % inTurn.length;
       return [...inTurn.slice(next), ...inTurn.slice(0, next)];
     }
-    case 'weighted':
-      return first(drawn(byCost, ranking.random()), byCost);
+    case 'weighted': {
+      const ordered = byCost();
+      return first(drawn(ordered, ranking.random()), ordered);
+    }
   }
 }
 

@@ -77,31 +77,51 @@ export function requestStats(
        where ${where} order by seq desc limit ${SAMPLED_MAX}`,
     )
     .all(params);
-  const sums = (of: string, group: string) =>
-    db.prepare<[Params], Sums>(
-      `select ${of} as key, ${SUMS} from requests where ${where} ${group}`,
-    );
-  const all = withPercentiles(sums('null', '').get(params)!, samples);
-  if (groupBy === null) return { all, groups: null, others: null };
-
+  const sums = db.prepare<[Params], Sums>(
+    `select ${key} as key, ${SUMS} from requests where ${where} group by 1 order by total desc, 1`,
+  );
+  if (groupBy === null) {
+    return {
+      all: withPercentiles(sums.get(params) ?? NOTHING, samples),
+      groups: null,
+      others: null,
+    };
+  }
   const byKey = Map.groupBy(samples, (sample) => sample.key);
   const groupsMax = groupBy === 'hour' || groupBy === 'day' ? TIMES_MAX : NAMES_MAX;
   const groups: Stats[] = [];
-  let others: Sums | null = null;
+  let all = NOTHING;
+  let others = NOTHING;
   let otherGroups = 0;
-  for (const group of sums(key, 'group by 1 order by total desc, 1').iterate(params)) {
+  for (const group of sums.iterate(params)) {
+    all = added(all, group);
     if (groups.length < groupsMax) {
       groups.push(withPercentiles(group, byKey.get(group.key) ?? []));
       byKey.delete(group.key);
     } else {
-      others = others === null ? { ...group, key: null } : added(others, group);
+      others = added(others, group);
       otherGroups++;
     }
   }
-  if (others === null) return { all, groups, others };
+  const whole = withPercentiles(all, samples);
+  if (otherGroups === 0) return { all: whole, groups, others: null };
   const rest = withPercentiles(others, [...byKey.values()].flat());
-  return { all, groups, others: { ...rest, groups: otherGroups } };
+  return { all: whole, groups, others: { ...rest, groups: otherGroups } };
 }
+
+const NOTHING: Sums = {
+  key: null,
+  total: 0,
+  success: 0,
+  streaming: 0,
+  costMsat: 0,
+  lostMsat: 0,
+  savedDearestMsat: 0,
+  savedMeanMsat: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  latencySumMs: 0,
+};
 
 /** `key` stays that of `a`. */
 const added = (a: Sums, b: Sums): Sums => ({

@@ -5,11 +5,11 @@
  * an SDK that iterates over a stream cannot read a JSON body. So it becomes one chunk per choice,
  * then usage, then the end mark.
  */
-type Json = Readonly<Record<string, unknown>>;
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 
 /** `completion`: JSON that the meter has called a completion. */
 export function streamOfWhole(completion: unknown): Buffer {
-  const { choices, usage, object: _, ...rest } = completion as Json & { choices: unknown[] };
+  const { choices, usage, object: _, ...rest } = completion as JsonObject & { choices: unknown[] };
   const envelope = { ...rest, object: 'chat.completion.chunk' };
   const chunks: object[] = choices.flatMap((choice, position) =>
     isObject(choice) ? chunksOf(envelope, choice, position) : [],
@@ -19,7 +19,7 @@ export function streamOfWhole(completion: unknown): Buffer {
   return Buffer.from(`${events.join('')}data: [DONE]\n\n`);
 }
 
-function chunksOf(envelope: object, choice: Json, position: number): object[] {
+function chunksOf(envelope: object, choice: JsonObject, position: number): object[] {
   const { message, finish_reason: finish, index, ...rest } = choice;
   const at = Number.isInteger(index) ? index : position;
   return [
@@ -33,7 +33,7 @@ function chunksOf(envelope: object, choice: Json, position: number): object[] {
 }
 
 /** Only streams number their tool calls. */
-function deltaOf(message: unknown): Json {
+function deltaOf(message: unknown): JsonObject {
   if (!isObject(message)) return {};
   const { tool_calls: calls } = message;
   if (!Array.isArray(calls)) return message;
@@ -42,6 +42,3 @@ function deltaOf(message: unknown): Json {
     tool_calls: calls.map((call, index) => (isObject(call) ? { index, ...call } : call)),
   };
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);

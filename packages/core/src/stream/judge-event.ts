@@ -2,6 +2,7 @@
  * What one event of a provider's stream is: the same judgement before the first byte went to the
  * caller, while a stream is held back, and on its way.
  */
+import { parseBounded } from '../openai/bounded-json.ts';
 import { readErrorValue } from '../openai/error-body.ts';
 import type { Meter } from './meter.ts';
 import type { SseEvent } from './sse.ts';
@@ -43,23 +44,6 @@ const PARTS_MAX = 2_000_000;
 
 /** undefined = it is no JSON, or too much of it. */
 export function parseJson(text: string | Buffer): unknown {
-  // Nothing shorter has so many.
-  if (text.length > PARTS_MAX && partsIn(text) > PARTS_MAX) return undefined;
-  try {
-    return JSON.parse(typeof text === 'string' ? text : text.toString('utf8'));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Those that only stand in a text are counted, too: few texts have many. */
-function partsIn(text: string | Buffer): number {
-  const bytes = typeof text === 'string' ? Buffer.from(text) : text;
-  let brackets = 0;
-  let quotes = 0;
-  for (const byte of bytes) {
-    if (byte === 0x7b || byte === 0x5b) brackets++;
-    else if (byte === 0x22) quotes++;
-  }
-  return brackets + quotes / 2;
+  const parsed = parseBounded(text, { containers: PARTS_MAX, parts: PARTS_MAX });
+  return 'value' in parsed ? parsed.value : undefined;
 }

@@ -4,8 +4,9 @@
  * trusted to keep to a shape, so nothing here throws, whatever the JSON, and memory is bounded.
  */
 import { readErrorValue, type UpstreamError } from '../openai/error-body.ts';
+import { argumentsOf, isObject, type JsonObject } from '../openai/json-object.ts';
 import { createDelivered, type Delivered } from './delivered.ts';
-import { isError, isErrorBody, isFilledObject, isObject, type JsonObject } from './shapes.ts';
+import { isError, isErrorBody, isFilledObject } from './shapes.ts';
 
 /**
  * content: text, tool calls or other output · usage_only: the extra chunk that `include_usage` asks
@@ -237,7 +238,7 @@ function readToolCall(
   return any;
 }
 
-/** A function has `arguments`, a custom tool `input`; some providers send an object, not its JSON. */
+/** A function has `arguments`, a custom tool `input`. */
 function readFunction(
   delivered: Delivered,
   index: number,
@@ -245,18 +246,7 @@ function readFunction(
   call: JsonObject,
 ): boolean {
   const named = delivered.add(index, track, call.name);
-  const given = call.arguments ?? call.input;
-  const text = typeof given === 'object' && given !== null ? jsonOf(given) : given;
-  return delivered.add(index, track, text) || named;
-}
-
-/** JSON.stringify recurses, so what JSON.parse took may be too deep for it: no text then. */
-function jsonOf(value: object): string {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return '';
-  }
+  return delivered.add(index, track, argumentsOf(call.arguments ?? call.input)) || named;
 }
 
 /** Parts with `text`, `refusal` or `summary`; Mistral's `thinking` is a list of parts again. */

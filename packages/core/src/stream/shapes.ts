@@ -1,10 +1,5 @@
-/** What foreign JSON looks like. Nothing here throws. */
-
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+/** What providers say in several shapes. Nothing here throws. */
+import { isObject, type JsonObject } from '../openai/json-object.ts';
 
 export function isFilledObject(value: unknown): boolean {
   return isObject(value) && Object.keys(value).length > 0;

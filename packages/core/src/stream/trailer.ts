@@ -28,7 +28,6 @@ export interface OpenAiUsage {
   readonly completion_tokens: number;
   readonly total_tokens: number;
   readonly prompt_tokens_details?: { readonly cached_tokens: number };
-  readonly completion_tokens_details?: { readonly reasoning_tokens: number };
 }
 
 /** The last event of a whole stream, and only of a whole one. */

@@ -1,7 +1,8 @@
 /** The meter of embeddings: no text to count, a vector for each input, and usage of one side only. */
 import { readErrorValue, type UpstreamError } from '../openai/error-body.ts';
+import { isObject } from '../openai/json-object.ts';
 import type { Meter } from './meter.ts';
-import { isErrorBody, isFilledObject, isObject } from './shapes.ts';
+import { isErrorBody, isFilledObject } from './shapes.ts';
 
 /** `inputs`: vectors that were asked for. A list that is shorter would pass for whole with an SDK. */
 export function createVectorMeter(inputs: number): Meter {

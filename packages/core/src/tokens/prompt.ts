@@ -5,6 +5,7 @@
  * The body comes from a caller, so any shape may stand anywhere. What is not understood is walked
  * for its text, with a list instead of recursion; nothing throws.
  */
+import { argumentsOf, isObject, type JsonObject } from '../openai/json-object.ts';
 import { COUNTED_UNITS_MAX, countTokens } from './count.ts';
 import { estimateTokens } from './estimate.ts';
 import { tokenFloor } from './floor.ts';
@@ -46,8 +47,6 @@ export interface PromptEstimate {
   readonly textTokens: number;
   readonly images: number;
 }
-
-type JsonObject = Readonly<Record<string, unknown>>;
 
 interface Builder {
   readonly texts: string[];
@@ -159,8 +158,8 @@ function addMessage(prompt: Builder, message: JsonObject): void {
 function addCall(prompt: Builder, call: unknown): void {
   if (!isObject(call)) return;
   addText(prompt, call.name);
-  addText(prompt, call.arguments);
-  addText(prompt, call.input);
+  addText(prompt, argumentsOf(call.arguments));
+  addText(prompt, argumentsOf(call.input));
 }
 
 function addContent(prompt: Builder, content: unknown): void {
@@ -246,7 +245,3 @@ const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? v
 
 const memberOf = (value: unknown, key: string): unknown =>
   isObject(value) ? value[key] : undefined;
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

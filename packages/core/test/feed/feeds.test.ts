@@ -125,6 +125,35 @@ describe('a feed', () => {
     expect(offered(read)).toEqual({ 'gpt-4o-mini': 2_000_000 });
   });
 
+  it('that expires while its seller asks us to wait is not sold on until we may ask again', async () => {
+    answers = () => list(0.001);
+    const read = await followed(TEXT);
+    await vi.advanceTimersByTimeAsync(120_000);
+    answers = () => failed(429, HOUR_MS);
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(asked).toHaveLength(3);
+    let sold = offered(read);
+    onChange = () => {
+      sold = offered(read);
+    };
+    await vi.advanceTimersByTimeAsync(HOUR_MS - 120_000);
+    expect(sold).toEqual({ 'gpt-4o-mini': 1_000_000 });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(sold).toEqual({});
+    expect(asked).toHaveLength(3);
+  });
+
+  it('that is followed no more does not expire, nor one that was read again', async () => {
+    answers = () => list(0.001);
+    await followed(TEXT);
+    await vi.advanceTimersByTimeAsync(HOUR_MS + 60_000);
+    // One for each reading.
+    expect(changes).toBe(31);
+    feeds.stop();
+    await vi.advanceTimersByTimeAsync(2 * HOUR_MS);
+    expect(changes).toBe(31);
+  });
+
   it('that expired leaves what the operator has a price for', async () => {
     answers = () => list(0.001);
     const read = await followed(
@@ -158,6 +187,18 @@ describe('a feed', () => {
     expect(feeds.unroutableAt('node')[0]!.reason).toContain('more than tenfold');
     await vi.advanceTimersByTimeAsync(1_000);
     expect(offered(read)).toEqual({ 'gpt-4o-mini': 1_000_000_000 });
+  });
+
+  it('of as many models as are taken is read, and one of tiny parts is not', async () => {
+    const models = Array.from({ length: 2_000 }, (_, i) => routstrModel({ id: `model-${i}` }));
+    answers = () => ({ data: models });
+    await followed(TEXT);
+    expect(feeds.stateOf('node')).toMatchObject({ standing: 'fresh', lastError: null });
+    answers = () => ({ data: models, more: Array.from({ length: 500_000 }, () => '') });
+    await vi.advanceTimersByTimeAsync(120_000);
+    expect(feeds.stateOf('node')!.lastError!.message).toBe(
+      'has more than 500000 lists, objects and strings',
+    );
   });
 
   it('that cannot be understood at all does not end the following', async () => {

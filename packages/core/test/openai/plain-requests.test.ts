@@ -21,6 +21,8 @@ describe('completions', () => {
     [{ prompt: [[1, 2], [3]], n: 2 }, 2, 4, 3],
     [{ prompt: null }, 1, 1, 0],
     [{ prompt: 'wide', suffix: 'sea' }, 1, 1, 2],
+    [{ prompt: ['wide'], suffix: 'sea' }, 1, 1, 2],
+    [{ prompt: ['wide', 'sea'], suffix: '' }, 2, 2, 2],
   ])('%j', (more, prompts, n, tokens) => {
     const parsed = request(completions(more));
     expect(parsed).toMatchObject({ endpoint: 'completions', prompts, n });
@@ -32,6 +34,8 @@ describe('completions', () => {
     ['prompt', { prompt: ['x', 7] }],
     ['prompt', { prompt: [] }],
     ['prompt', { prompt: [[]] }],
+    ['suffix', { prompt: ['wide', 'sea'], suffix: 'x' }],
+    ['suffix', { prompt: [[1], [2]], suffix: 'x' }],
     ['max_tokens', { max_tokens: 1.5 }],
     ['best_of', { best_of: 0 }],
     ['n', { n: 129 }],

@@ -136,6 +136,15 @@ describe('at other endpoints', () => {
     expect(refusedParam(request({ n: 2, best_of: 2 }), 'openai', [])).toBeNull();
   });
 
+  it.each([true, 1, 'no'])('a prompt that comes back as output is refused: echo %j', (echo) => {
+    expect(refusedParam(request({ echo }), 'openai', [])).toBe('echo');
+    expect(refusedParam(request({ echo }), 'openai', ['echo'])).toBeNull();
+  });
+
+  it('a prompt that does not come back passes', () => {
+    expect(refusedParam(request({ echo: false }), 'openai', [])).toBeNull();
+  });
+
   it('more made than the one response that there is is refused, whatever n says', () => {
     const parsed = parseResponsesRequest(
       Buffer.from('{"model":"m","input":"Hi","n":5,"best_of":5}'),

@@ -89,6 +89,22 @@ describe('input as chat messages', () => {
     expect(accepted({ input }).hasImages).toBe(true);
   });
 
+  it.each([
+    [{ at: ['sea'] }, '{"at":["sea"]}'],
+    [7, '7'],
+    [false, 'false'],
+    [null, ''],
+  ])('gives arguments and results that are no text as their JSON: %j', (value, text) => {
+    const input = [
+      { ...call(1), arguments: value },
+      { type: 'function_call_output', call_id: 'call_1', output: value },
+    ];
+    expect(messagesOf({ input })).toMatchObject([
+      { tool_calls: [{ function: { name: 'add', arguments: text } }] },
+      { role: 'tool', content: text },
+    ]);
+  });
+
   it('joins calls in a row, and the words before them, to one turn', () => {
     const input = [
       { role: 'user', content: 'Add.' },
@@ -283,6 +299,11 @@ describe('what only a seller with the endpoint reads counts', () => {
     ],
   ])('%s', (_what, more) => {
     expect(count(more)).toBeGreaterThan(count({}) + 500);
+  });
+
+  it('and an image in the words of another API asks for a model that sees', () => {
+    const content = [{ type: 'image', source: { type: 'url', url: 'https://x.example/a.png' } }];
+    expect(accepted(withItem({ role: 'user', content })).hasImages).toBe(true);
   });
 
   it('and an image as the result of a tool asks for a model that sees', () => {

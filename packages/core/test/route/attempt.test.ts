@@ -16,6 +16,8 @@ import {
 } from '../../../../test/support/faulty-upstream.ts';
 import { TIMEOUTS_DEFAULT, type Timeouts } from '../../src/config/types.ts';
 import { CHAT } from '../../src/dialect/chat.ts';
+import { COMPLETIONS } from '../../src/dialect/completions.ts';
+import type { Dialect } from '../../src/dialect/dialect.ts';
 import type { ApiRequest } from '../../src/openai/api-request.ts';
 import { parseChatRequest } from '../../src/openai/chat-request.ts';
 import type { ClientStream, Upstream } from '../../src/ports.ts';
@@ -48,6 +50,7 @@ interface Wish {
   readonly holdBackBytes?: number;
   readonly holdBackMs?: number;
   readonly url?: string;
+  readonly dialect?: Dialect;
   readonly sendBoundAs?: Candidate['sendBoundAs'];
   readonly clientGone?: AbortSignal;
 }
@@ -71,7 +74,7 @@ function run(wish: Wish = {}): Promise<AttemptResult> {
       timeouts: { ...TIMEOUTS_DEFAULT, idleMs: 500, totalMs: 10_000, ...wish.timeouts },
     },
     offer: { model: 'm' },
-    dialect: CHAT,
+    dialect: wish.dialect ?? CHAT,
     outputBound: 100,
     sendBoundAs: wish.sendBoundAs ?? null,
   } as unknown as Candidate;
@@ -504,6 +507,14 @@ describe('a provider that does not know a parameter', () => {
     expect((await run({ sendBoundAs: 'max_tokens' })).kind).toBe('streaming');
     expect(bodies(from)[1]).toMatchObject({ max_completion_tokens: 100 });
     expect(bodies(from)[1]).not.toHaveProperty('max_tokens');
+  });
+
+  it('gets none under a name that its endpoint does not have', async () => {
+    const from = server.callsOf('alpha').length;
+    script = refuses('max_tokens');
+    const wish = { sendBoundAs: 'max_tokens', dialect: COMPLETIONS } as const;
+    expect((await run(wish)).kind).toBe('request_refused');
+    expect(bodies(from)).toHaveLength(1);
   });
 
   it('may be both', async () => {

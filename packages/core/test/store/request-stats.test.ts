@@ -28,6 +28,11 @@ it('lists a bounded number of groups, and sums up the others', () => {
     const everything = { agentId: null, sinceMs: 0, untilMs: 1e12 };
     const { all, groups, others } = requestStats(db, everything, 'model');
     expect(all).toMatchObject({ total: 105, sampled: 105, avgLatencyMs: Math.round(7_253 / 105) });
+    expect(all).toEqual(requestStats(db, everything, null).all);
+    const nothing = { ...everything, untilMs: -1 };
+    const none = requestStats(db, nothing, 'model');
+    expect(none).toEqual({ ...requestStats(db, nothing, null), groups: [] });
+    expect(none.all).toMatchObject({ key: null, total: 0, costMsat: 0, avgLatencyMs: null });
     expect(groups).toHaveLength(100);
     expect(groups?.[0]).toMatchObject({ key: 'gpt-4o', total: 2, sampled: 2, avgLatencyMs: 1_000 });
     expect(others).toMatchObject({ groups: 4, total: 4, success: 4, costMsat: 64, sampled: 4 });

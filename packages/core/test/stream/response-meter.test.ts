@@ -41,6 +41,96 @@ describe('a stream of responses', () => {
     expect(meter.text()).toBe('Wide\nsea\n{}');
   });
 
+  describe('of which a part came only at its end', () => {
+    const args = 'a'.repeat(4_000);
+    const thought = { type: 'reasoning', content: [{ text: 'Hm' }] };
+    const summed = { ...thought, summary: [{ text: 'Hm.' }] };
+    const said = { type: 'message', content: [{ text: 'Wide' }] };
+    const call = { type: 'function_call', name: 'sea', arguments: args };
+    const named = { type: 'response.output_item.added', output_index: 0, item: { name: 'sea' } };
+    const delta = (kind: string, index: number | undefined, text: string) => ({
+      type: `response.${kind}.delta`,
+      output_index: index,
+      delta: text,
+    });
+    const argumentsDone = {
+      type: 'response.function_call_arguments.done',
+      output_index: 0,
+      arguments: args,
+    };
+    const whole = (...output: object[]) => ({ type: 'response.completed', response: { output } });
+
+    it.each([
+      ['a call but for its name', [named, whole(call)], ['sea', args]],
+      ['a call whose arguments came in one piece', [named, argumentsDone], ['sea', args]],
+      ['a call that is said three times', [named, argumentsDone, whole(call)], ['sea', args]],
+      [
+        'a summary in two pieces that are whole',
+        [
+          { type: 'response.reasoning_summary_text.done', output_index: 0, text: 'Hm' },
+          { type: 'response.reasoning_summary_text.done', output_index: 0, text: 'm.' },
+          whole({ type: 'reasoning', summary: [{ text: 'Hm' }, { text: 'm.' }] }),
+        ],
+        ['Hmm.'],
+      ],
+      [
+        'arguments that are an object',
+        [named, whole({ ...call, arguments: { at: ['sea'] } })],
+        ['sea', '{"at":["sea"]}'],
+      ],
+      [
+        'a second call',
+        [named, delta('function_call_arguments', 0, args), whole(call, call)],
+        ['sea', args, 'sea', args],
+      ],
+      [
+        'what was said after a thought',
+        [delta('reasoning_text', 0, 'Hm'), whole(summed, said)],
+        ['Hm', 'Wide'],
+      ],
+      ['nothing, where the end repeats nothing', [delta('output_text', 0, 'Wi'), whole()], ['Wi']],
+      [
+        'nothing, where the items are numbered otherwise',
+        [delta('reasoning_text', 1, 'Hm'), delta('output_text', 2, 'Wide'), whole(thought, said)],
+        ['Hm', 'Wide'],
+      ],
+      [
+        'nothing, where pieces and wholes are numbered otherwise',
+        [
+          delta('output_text', undefined, 'Wide'),
+          { type: 'response.output_text.done', output_index: 1, text: 'Wide' },
+          whole(thought, said),
+        ],
+        ['Wide', 'Hm'],
+      ],
+      [
+        'nothing, where the items are not numbered',
+        [
+          delta('reasoning_text', undefined, 'Hm'),
+          delta('output_text', undefined, 'Wide'),
+          whole(thought, said),
+        ],
+        ['Hm', 'Wide'],
+      ],
+      [
+        'nothing, where the pieces have a name of their own',
+        [delta('thinking', 0, 'Hm'), delta('output_text', 1, 'Wide'), whole(thought, said)],
+        ['Hm', 'Wide'],
+      ],
+    ])('counts it once: %s', (_what, events, texts) => {
+      const meter = createResponseMeter();
+      for (const json of events) meter.observe(json);
+      expect(meter.text()).toBe(texts.join('\n'));
+    });
+
+    it('counts arguments that come whole, and nothing of an unknown shape', () => {
+      const meter = createResponseMeter();
+      expect(meter.observe(argumentsDone)).toBe('content');
+      expect(meter.observe({ ...argumentsDone, type: 'response.made_up.done' })).toBe('other');
+      expect(meter.observe({ type: 'response.output_text.delta', delta: { a: 1 } })).toBe('other');
+    });
+  });
+
   it.each([
     [{ type: 'error', message: 'busy', code: 'server_error' }, 'busy'],
     [{ error: { message: 'busy' } }, 'busy'],

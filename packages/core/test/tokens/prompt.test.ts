@@ -75,6 +75,12 @@ describe('countPrompt', () => {
     ]);
   });
 
+  it('reads arguments that are an object as their JSON', () => {
+    const call = { name: 'get_weather', arguments: { city: 'Graz' } };
+    const body = { messages: [{ role: 'assistant', tool_calls: [{ function: call }] }] };
+    expect(promptOf(body).texts).toEqual(['assistant', 'get_weather', '{"city":"Graz"}']);
+  });
+
   it('reads tools, functions, a forced choice and the schema of the answer as their JSON', () => {
     const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }];
     const functions = [{ name: 'g' }];
