@@ -166,21 +166,23 @@ export function stickPayout(
 
 /**
  * The wallet has proven an end; or what is held cannot be sent, and has failed. A payout that has
- * an end keeps it: another one is a contradiction that only a human can clear up.
+ * an end keeps it: another one is a contradiction that only a human can clear up. Whoever could not
+ * send what was held, and is late, must not end what a later try has told the wallet.
  */
 export function endPayout(
   view: LedgerView,
-  { payoutId, rail, result }: EndPayout,
+  { payoutId, rail, from, result }: EndPayout,
   now: number,
 ): Decision<OrderEnded> {
   const payout = view.payout(payoutId);
-  if (payout?.state === 'succeeded' || payout?.state === 'failed') {
+  const isEnded = payout?.state === 'succeeded' || payout?.state === 'failed';
+  if (from === 'in_flight' && isEnded) {
     const contradicted = payout.state !== result.state;
     return ended(payout.state, ZERO_MSAT, NO_EFFECTS, { applied: false, contradicted });
   }
-  const isSent = payout?.state === 'in_flight';
-  if (payout === undefined || !(isSent || (payout.state === 'held' && result.state === 'failed'))) {
-    return no(refuse('not_found', 'no such payout is in flight; nothing was changed'));
+  const isOpen = payout?.state === 'held' || payout?.state === 'in_flight';
+  if (!isOpen || payout.state !== from) {
+    return no(refuse('not_found', `no such payout is ${from}; nothing was changed`));
   }
   const seller = sellerOf(view, payout);
   if (result.state === 'failed') {

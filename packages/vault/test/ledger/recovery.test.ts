@@ -149,10 +149,12 @@ describe('a payment that the wallet knows, while the ledger cannot write that it
     await vault.wallet.pay(order, AbortSignal.timeout(5_000));
     await restored();
     const { execute } = LedgerEngine.prototype;
-    const busy = vi.spyOn(vault.engine, 'execute').mockImplementation(((command: Command) =>
-      command.kind === 'adopt_payment'
-        ? Promise.resolve(refuse('overloaded', 'too much waits'))
-        : execute.call(vault.engine, command)) as typeof execute);
+    const busy = vi
+      .spyOn(vault.engine, 'execute')
+      .mockImplementation(((command: Command) =>
+        command.kind === 'adopt_payment'
+          ? Promise.resolve(refuse('overloaded', 'too much waits'))
+          : execute.call(vault.engine, command)) as typeof execute);
     await vault.runner.tick();
     const refused = await finish();
     expect([refused.status, refused.body.error?.unasked]).toEqual([409, 1]);
