@@ -105,6 +105,16 @@ export class LedgerEngine {
     return known?.frozenAt ? `the rail ${rail} is frozen: ${known.reason}` : null;
   }
 
+  /**
+   * What a command would be answered now, without doing it: for a caller that has to make something
+   * outside first, in vain where it is refused. When it is done, it is decided anew.
+   */
+  foresee<C extends Command>(command: C): OutcomeOf<C> {
+    const refusal = this.#refusalNow();
+    if (refusal) return refusal;
+    return decide(this.#deps.store.view, command, this.#now()).outcome as OutcomeOf<C>;
+  }
+
   /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
   execute<C extends Command>(command: C): Promise<OutcomeOf<C>> {
     const refusal = this.#refusalNow();
@@ -129,6 +139,11 @@ export class LedgerEngine {
       });
     }
     this.#deps.store.close();
+  }
+
+  /** Never before the last commit. */
+  #now(): number {
+    return Math.max(this.#deps.now(), this.#deps.store.ledgerMs);
   }
 
   #refusalNow(): Refusal | null {
@@ -179,7 +194,7 @@ export class LedgerEngine {
     try {
       store.begin();
       phase = 'apply';
-      const now = Math.max(this.#deps.now(), store.ledgerMs);
+      const now = this.#now();
       for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
       phase = 'commit';
       beganMs = meter.nowMs();

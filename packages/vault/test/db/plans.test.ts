@@ -4,7 +4,6 @@ import SqliteDatabase from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
-import { createDepositQueries } from '../../src/deposit/deposit-queries.ts';
 import { prepareStatements } from '../../src/ledger/statements.ts';
 import { createPaymentQueries } from '../../src/payment/payment-queries.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
@@ -82,9 +81,4 @@ test.each([
 ] as const)('%s, asked with each payment, deposit or question', (statement, index) => {
   const plan = planOf(() => prepareStatements(db)[statement].get(1, 0, 999));
   expect(plan).toContain(`COVERING INDEX ${index} (agent_no=? AND created_at>?)`);
-});
-
-test('deposits that nobody paid, before an invoice is made', () => {
-  const plan = planOf(() => createDepositQueries(drizzle(db)).unpaid(1, 0, 1_000));
-  expect(plan).toContain('COVERING INDEX deposits_unpaid (agent_no=? AND created_at>?)');
 });
