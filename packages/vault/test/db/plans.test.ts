@@ -5,6 +5,7 @@ import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { prepareStatements } from '../../src/ledger/statements.ts';
+import { createOutboxQueries } from '../../src/notify/outbox-queries.ts';
 import { createPaymentQueries } from '../../src/payment/payment-queries.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
 import { createReservationQueries } from '../../src/reservation/reservation-queries.ts';
@@ -81,4 +82,10 @@ test.each([
 ] as const)('%s, asked with each payment, deposit or question', (statement, index) => {
   const plan = planOf(() => prepareStatements(db)[statement].get(1, 0, 999));
   expect(plan).toContain(`COVERING INDEX ${index} (agent_no=? AND created_at>?)`);
+});
+
+test('events that wait and that were given up, and none of those that were delivered', () => {
+  const plan = planOf(() => createOutboxQueries(db).counts());
+  expect(plan).toContain('COVERING INDEX outbox_by_state (state=?)');
+  expect(ran.join()).not.toContain('delivered');
 });
