@@ -1,5 +1,5 @@
 /** Money in: by invoice or by ecash. */
-import { HEADERS, type Msat } from '@arbstr/shared';
+import type { Msat } from '@arbstr/shared';
 import { z } from 'zod';
 import type { InvoiceSource } from '../../deposit/deposit.ts';
 import { isRefusal, refuse, VaultError } from '../../errors.ts';
@@ -14,7 +14,8 @@ import {
   depositOfRecord,
   ecashSource,
 } from '../deposit-body.ts';
-import { sendRefusal } from '../errors.ts';
+import { markReplay, sendRefusal } from '../errors.ts';
+import { WALLET_MS_MAX } from '../limits.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -22,8 +23,6 @@ import { agentParams, pageAnswer, refusals } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
-/** As long as callers wait for the other answers of a wallet. */
-const WALLET_MS_MAX = 10_000;
 /** The ledger decides the same whatever the invoice. */
 const NO_INVOICE_YET: InvoiceSource = {
   type: 'invoice',
@@ -118,7 +117,7 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
         ? await engine.execute({ ...open, source: ecashSource(token) })
         : await openByInvoice(open, expirySecs);
       if (isRefusal(opened)) return sendRefusal(reply, opened);
-      if (opened.replayed) reply.header(HEADERS.replayed, 'true');
+      markReplay(reply, opened);
       // Pending where the mint has not answered: the watcher goes on.
       if (token) await depositWatcher.redeemNow(opened.depositId);
       const deposit = deposits.find(opened.depositId)!;
