@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
 import { prepareStatements } from '../../src/ledger/statements.ts';
 import { createOutboxQueries } from '../../src/notify/outbox-queries.ts';
+import { createStuckQueries } from '../../src/notify/stuck-queries.ts';
 import { createPaymentQueries } from '../../src/payment/payment-queries.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
 import { createReservationQueries } from '../../src/reservation/reservation-queries.ts';
@@ -88,4 +89,17 @@ test('events that wait and that were given up, and none of those that were deliv
   const plan = planOf(() => createOutboxQueries(db).counts());
   expect(plan).toContain('COVERING INDEX outbox_by_state (state=?)');
   expect(ran.join()).not.toContain('delivered');
+});
+
+test('what has been on its way for too long, among what is open', () => {
+  ran.length = 0;
+  createStuckQueries(db).items(0);
+  const plans = ran.slice().map((sql) => planOf(() => db.prepare(sql).all()));
+  expect(plans).toEqual([
+    'SCAN payments USING INDEX payments_open',
+    expect.stringContaining('SEARCH payouts USING INDEX payouts_by_state (state=?)'),
+    expect.stringContaining('SCAN deposits USING INDEX deposits_due'),
+    expect.stringContaining('SEARCH approvals USING INDEX approvals_by_status (status=?)'),
+    expect.stringContaining('SEARCH payouts USING INDEX payouts_by_state (state=?)'),
+  ]);
 });
