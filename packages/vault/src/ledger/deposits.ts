@@ -20,7 +20,7 @@ import type {
   SettleEcash,
 } from './command.ts';
 import { tooManyUnpaidDeposits } from './daily-bound.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { DepositOpened, DepositSettled, DepositsExpired, ReceiptCredited } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
 import type { LedgerView } from './view.ts';
@@ -248,8 +248,6 @@ const alreadyDeposited = (known: Deposit, agentNo: number): Refusal =>
 
 const tooManyDeposits = (): Refusal =>
   refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`);
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 const outOfRange = (): Refusal =>
   refuse('invalid_request', 'the deposit would take a balance out of the exact range', {

@@ -1,6 +1,6 @@
 /** Payouts, as the ledger decides them; see `payout/payout.ts` for the states. */
 import { type Msat, minMsat, msat, subMsat, ZERO_MSAT } from '@arbstr/shared';
-import { type Refusal, refuse } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import {
   type FailedPayout,
   type HeldPayout,
@@ -23,7 +23,7 @@ import type {
   SendPayout,
   StickPayout,
 } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { ApprovalResolved, OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
@@ -280,5 +280,3 @@ const notDue = (): Decision<PayoutOpened> => ({
   outcome: { payoutId: null },
   effects: NO_EFFECTS,
 });
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
