@@ -13,10 +13,12 @@
  */
 import type { Logger } from 'pino';
 import { isRefusal, type Refusal, refuse } from '../errors.ts';
+import type { Rail } from '../wallet/wallet.ts';
 import type { Command, Heartbeat, Prolong } from './command.ts';
 import { decide } from './decide.ts';
 import { classify, type Phase } from './failure.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
+import { frozen } from './rail.ts';
 import type { LedgerStore } from './store.ts';
 
 /** Commands that wait. At some 10,000 commands a second this is well below a second. */
@@ -99,10 +101,9 @@ export class LedgerEngine {
    * Why a wallet may be told to pay nothing on this rail now, not even again what it was told
    * before; null where it may. Asking a wallet is always allowed.
    */
-  paused(rail: string): string | null {
+  paused(rail: Rail): string | null {
     if (this.recovering) return 'the vault is in recovery mode';
-    const known = this.#deps.store.view.rail(rail);
-    return known?.frozenAt ? `the rail ${rail} is frozen: ${known.reason}` : null;
+    return frozen(this.#deps.store.view, rail)?.message ?? null;
   }
 
   /**

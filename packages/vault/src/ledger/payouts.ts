@@ -122,13 +122,13 @@ export function judgePayout(
 /** Durable before the wallet is told. */
 export function sendPayout(view: LedgerView, command: SendPayout): Decision<PayoutChanged> {
   const payout = view.payout(command.payoutId);
-  if (payout?.state !== 'held') return unchanged(command.payoutId, payout);
+  if (payout?.state !== 'held') return unchanged();
   const refused = frozen(view, command.rail);
   if (refused) return no(refused);
   const { walletIdentity, target } = command;
   const sending = { walletIdentity, target, seen: false };
   const sent: InFlightPayout = { ...payout, state: 'in_flight', sending, stuck: null };
-  return changed(payout.id, 'in_flight', [
+  return changed([
     { effect: 'change_payout', from: 'held', payout: sent },
     audit('PAYOUT_SENT', payout, {
       wallet_identity: walletIdentity,
@@ -141,11 +141,11 @@ export function sendPayout(view: LedgerView, command: SendPayout): Decision<Payo
 export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
   if (payout?.state !== 'in_flight' || (payout.sending.seen && payout.stuck === null)) {
-    return unchanged(payoutId, payout);
+    return unchanged();
   }
   const sending = { ...payout.sending, seen: true };
   const seen: InFlightPayout = { ...payout, sending, stuck: null };
-  return changed(payout.id, 'in_flight', [
+  return changed([
     { effect: 'change_payout', from: 'in_flight', payout: seen },
     audit('PAYOUT_SEEN', payout, {}),
   ]);
@@ -157,8 +157,8 @@ export function stickPayout(
   { payoutId, reason }: StickPayout,
 ): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged(payoutId, payout);
-  return changed(payout.id, 'in_flight', [
+  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged();
+  return changed([
     { effect: 'change_payout', from: 'in_flight', payout: { ...payout, stuck: reason } },
     audit('PAYOUT_STUCK', payout, { reason }),
   ]);
@@ -258,11 +258,10 @@ const audit = (
   facts: Record<string, unknown>,
 ): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });
 
-const changed = (
-  payoutId: string,
-  status: Payout['state'],
-  effects: Effect[],
-): Decision<PayoutChanged> => ({ outcome: { payoutId, status, changed: true }, effects });
+const changed = (effects: Effect[]): Decision<PayoutChanged> => ({
+  outcome: { changed: true },
+  effects,
+});
 
 const ended = (
   state: OrderEnded['state'],
@@ -271,8 +270,8 @@ const ended = (
   how = { applied: true, contradicted: false },
 ): Decision<OrderEnded> => ({ outcome: { state, excess, ...how }, effects });
 
-const unchanged = (payoutId: string, payout: Payout | undefined): Decision<PayoutChanged> => ({
-  outcome: { payoutId, status: payout?.state ?? null, changed: false },
+const unchanged = (): Decision<PayoutChanged> => ({
+  outcome: { changed: false },
   effects: NO_EFFECTS,
 });
 

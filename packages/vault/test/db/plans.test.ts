@@ -49,6 +49,11 @@ test('payouts in a state', () => {
   expect(plan).toContain('payouts_by_state (state=?)');
 });
 
+test('payouts that the runner has to bring to their end', () => {
+  const plan = planOf(() => createPayoutQueries(drizzle(db)).openIds('', 1_000));
+  expect(plan).toContain('COVERING INDEX payouts_by_state (state=? AND id>?)');
+});
+
 test('what became of the last payout of a seller', () => {
   const plan = planOf(() => prepareStatements(db).selectLastPayout.get('s'));
   expect(plan).toContain('payouts_by_seller (seller=?)');
