@@ -133,7 +133,7 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       log,
     });
     const checkpoints = new CheckpointExporter({
-      exportTo: (path, previous) => exportInWorker(config, path, previous),
+      exportTo: (path, previous, signal) => exportInWorker(config, path, previous, signal),
       folder: config.auditCheckpointFolder,
       everyMs: config.auditCheckpointMs,
       time,
@@ -184,14 +184,11 @@ export async function createVault(config: VaultConfig, deps: VaultDeps): Promise
       writer,
       async close() {
         await app.close();
-        await watch.stop();
-        await courier?.stop();
-        await checkpoints.stop();
-        await runner.stop();
+        // Together: one after another, each with a wallet or receiver that hangs, they would take
+        // longer than the process has for its stop.
+        const workers = [watch, courier, checkpoints, runner, depositWatcher, payoutRunner, books];
+        await Promise.all(workers.map((worker) => worker?.stop()));
         await keeper.stop();
-        await depositWatcher.stop();
-        await payoutRunner.stop();
-        await books.stop();
         wallet.close();
         // The writer last: it then moves the log into the database file, which so can be copied.
         reader.close();

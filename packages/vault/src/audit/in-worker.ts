@@ -33,14 +33,20 @@ export const verifyInWorker = (
   checkpoints: readonly string[] = [],
 ): Promise<Verdict | Unusable> => inWorker(config, { job: 'verify', checkpoints });
 
-/** Rejects as `exportCheckpoint` throws. */
+/** Rejects as `exportCheckpoint` throws, and where the signal aborts, when its thread is gone. */
 export const exportInWorker = (
   config: DatabaseConfig,
   path: string,
   previous: string | null,
-): Promise<CheckpointExport> => inWorker(config, { job: 'checkpoint', path, previous });
+  signal?: AbortSignal,
+): Promise<CheckpointExport> => inWorker(config, { job: 'checkpoint', path, previous }, signal);
 
-function inWorker<T>({ databasePath, auditKey }: DatabaseConfig, job: Job): Promise<T> {
+function inWorker<T>(
+  { databasePath, auditKey }: DatabaseConfig,
+  job: Job,
+  signal?: AbortSignal,
+): Promise<T> {
+  if (signal?.aborted) return Promise.reject(signal.reason as Error);
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const worker = new Worker(new URL(import.meta.url), {
     workerData: { databasePath, auditKey, ...job },
@@ -49,10 +55,13 @@ function inWorker<T>({ databasePath, auditKey }: DatabaseConfig, job: Job): Prom
     reject(new Error(`${job.job} took longer than ${JOB_MS_MAX} ms`));
     void worker.terminate();
   }, JOB_MS_MAX);
+  const giveUp = () => void worker.terminate();
+  signal?.addEventListener('abort', giveUp, { once: true });
   worker.once('message', resolve);
   worker.once('error', reject);
   worker.once('exit', (code) => {
     clearTimeout(timer);
+    signal?.removeEventListener('abort', giveUp);
     reject(new Error(`${job.job} ended with ${code}`));
   });
   return promise;

@@ -45,7 +45,7 @@ export async function approvalsCommand(
 ): Promise<number> {
   const { values, positionals } = parseOptions(args, { ...CHANGING, reason: { type: 'string' } });
   const [action = 'list', ...found] = positionals;
-  const takes = TAKES[action];
+  const takes = Object.hasOwn(TAKES, action) ? TAKES[action] : undefined;
   if (takes === undefined) throw new UsageError(`cannot ${action}`);
   mustTake(`approvals ${action}`, values, [...COMMON, ...takes]);
   const [id] = operands(found, action === 'list' ? [] : ['the id of an approval']);

@@ -1,6 +1,6 @@
 /** `backup` and `restore`: a copy of a live vault, and a vault from a copy. */
 import { randomBytes } from 'node:crypto';
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { createIdSource } from '@arbstr/shared';
 import { createSeal, type Seal } from '../audit/seal.ts';
@@ -9,6 +9,7 @@ import { loadDatabaseConfig } from '../config/config.ts';
 import { migrate } from '../db/migrate.ts';
 import { openReader, openWriter, prepareFolder } from '../db/open.ts';
 import { takeOwnerLock } from '../db/owner-lock.ts';
+import { syncPath } from '../db/sync-path.ts';
 import { StartError } from '../errors.ts';
 import { beginRecovery } from '../ledger/open-ledger.ts';
 import { mustConfirm, type Terminal, terminalOfProcess } from './confirm.ts';
@@ -100,9 +101,9 @@ async function copyDatabase(
   }
   try {
     prepare(draft);
-    sync(draft);
+    syncPath(draft);
     renameSync(draft, to);
-    sync(dirname(to));
+    syncPath(dirname(to));
   } finally {
     removeDraft(draft);
   }
@@ -110,15 +111,6 @@ async function copyDatabase(
 
 function removeDraft(draft: string): void {
   for (const suffix of DATABASE_FILES) rmSync(draft + suffix, { force: true });
-}
-
-function sync(path: string): void {
-  const file = openSync(path, 'r');
-  try {
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
 }
 
 function mustVerify(path: string, seal: Seal, what: string) {

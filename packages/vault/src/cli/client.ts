@@ -21,8 +21,7 @@ const NOT_SENT: ReadonlySet<unknown> = new Set([
 const PAGE = 100;
 
 export interface OperatorClient {
-  /** @param key an Idempotency-Key: what is asked again under it is done once */
-  call<T>(method: string, path: string, body?: object, key?: string): Promise<T>;
+  call<T>(method: string, path: string, body?: object): Promise<T>;
 }
 
 /** @param key under which a change is asked for, so that asking again does nothing twice */

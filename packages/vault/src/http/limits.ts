@@ -22,6 +22,9 @@ export const SOCKET_IDLE_MS = 120_000;
 /** Cores, operators and agents together; each connection costs memory. */
 export const CONNECTIONS_MAX = 4_096;
 
+/** Of a route that asks the wallet: as long as callers wait for the end of a payment. */
+export const WALLET_MS_MAX = 10_000;
+
 export const PAGE_DEFAULT = 50;
 export const PAGE_MAX = 100;
 export const HOLDS_PAGE_MAX = 1_000;

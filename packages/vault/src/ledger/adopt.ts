@@ -3,11 +3,10 @@
  * Where the wallet knows one, somebody has: its money must not go back, whoever denies it later or
  * whatever its time is.
  */
-import type { PaymentApproval, Resolved } from '../approval/approval.ts';
 import type { HeldPayment, RequestedPayment } from '../payment/payment.ts';
-import { isPaidByAnother } from './approve.ts';
+import { grantPayment, isPaidByAnother } from './approve.ts';
 import type { AdoptPayment } from './command.ts';
-import { type Decision, NO_EFFECTS } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS } from './effect.ts';
 import type { LedgerView } from './view.ts';
 
 const REASON = 'it was approved and sent after the backup: the wallet knows it';
@@ -36,30 +35,9 @@ export function adoptPayment(
   const approval = view.approval(payment.approvalId ?? '');
   if (approval?.status !== 'pending' || approval.type === 'inference')
     throw new Error(`payment ${payment.id} waits for no approval`);
-  const resolved: Resolved<PaymentApproval> = {
-    ...approval,
-    status: 'approved',
-    resolvedAt: now,
-    reason: REASON,
-  };
+  const { correlationId } = payment;
+  const granted = grantPayment(approval, payment, { correlationId, reason: REASON }, now);
   const held: HeldPayment = { ...payment, state: 'held' };
-  return {
-    outcome: { adopted: true },
-    effects: [
-      { effect: 'resolve_approval', approval: resolved },
-      { effect: 'change_payment', from: 'requested', payment: held },
-      {
-        effect: 'audit',
-        chain: payment.agentNo,
-        action: 'APPROVAL_GRANTED',
-        facts: {
-          approval_id: approval.id,
-          transaction_id: payment.id,
-          correlation_id: payment.correlationId,
-          amount: payment.amount,
-          reason: REASON,
-        },
-      },
-    ],
-  };
+  const clear: Effect = { effect: 'change_payment', from: 'requested', payment: held };
+  return { outcome: { adopted: true }, effects: [...granted.effects, clear] };
 }

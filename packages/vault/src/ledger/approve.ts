@@ -41,30 +41,39 @@ export function approve(
   if (agent.disabledAt !== null) return no(agentDisabled(agent.id));
   if (approval.type === 'inference') return grantInference(approval, agent, command, now);
   const payment = requestedPayment(view, approval);
+  const granted = grantPayment(approval, payment, command, now);
+  const after = cleared(view, payment, now);
+  const outcome = answer(granted.approval, agent.id, after.payment);
+  return { outcome, effects: [...granted.effects, ...after.effects] };
+}
+
+/** The approval of a payment, granted; what becomes of the payment is the caller's. */
+export function grantPayment(
+  approval: Pending<PaymentApproval>,
+  payment: RequestedPayment,
+  { correlationId, reason }: Pick<Approve, 'correlationId' | 'reason'>,
+  now: number,
+): { approval: Resolved<PaymentApproval>; effects: Effect[] } {
   const resolved: Resolved<PaymentApproval> = {
     ...approval,
     status: 'approved',
     resolvedAt: now,
-    reason: command.reason,
+    reason,
   };
-  const granted: Effect[] = [
-    { effect: 'resolve_approval', approval: resolved },
-    {
-      effect: 'audit',
-      chain: agent.no,
-      action: 'APPROVAL_GRANTED',
-      facts: {
-        approval_id: approval.id,
-        transaction_id: payment.id,
-        correlation_id: command.correlationId,
-        amount: payment.amount,
-        reason: command.reason ?? undefined,
-      },
-    },
-  ];
-  const after = cleared(view, payment, now);
-  const outcome = answer(resolved, agent.id, after.payment);
-  return { outcome, effects: [...granted, ...after.effects] };
+  const facts = {
+    approval_id: approval.id,
+    transaction_id: payment.id,
+    correlation_id: correlationId,
+    amount: payment.amount,
+    reason: reason ?? undefined,
+  };
+  return {
+    approval: resolved,
+    effects: [
+      { effect: 'resolve_approval', approval: resolved },
+      { effect: 'audit', chain: payment.agentNo, action: 'APPROVAL_GRANTED', facts },
+    ],
+  };
 }
 
 /**

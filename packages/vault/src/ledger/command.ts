@@ -179,6 +179,8 @@ export interface EndPayout {
   readonly kind: 'end_payout';
   readonly payoutId: string;
   readonly rail: Rail;
+  /** What it is for whoever ends it. In any other state nothing changes: others were faster. */
+  readonly from: 'held' | 'in_flight';
   readonly result: Succeeded | Failed;
 }
 

@@ -34,9 +34,14 @@ export function tooManyPayments(
   return full(unpaid, now, `${UNPAID_PAYMENTS_MAX} payments of the last 24 h were not paid`);
 }
 
-/** @param made when the last but so many of its deposits was opened, see `LedgerView` */
-export const tooManyUnpaidDeposits = (made: number | undefined, now: number): Refusal | null =>
-  full(made, now, `${UNPAID_DEPOSITS_MAX} deposits of the last 24 h were not paid`);
+export function tooManyUnpaidDeposits(
+  view: LedgerView,
+  agentNo: number,
+  now: number,
+): Refusal | null {
+  const unpaid = view.unpaidDeposit(agentNo, now - BOUND_MS, UNPAID_DEPOSITS_MAX);
+  return full(unpaid, now, `${UNPAID_DEPOSITS_MAX} deposits of the last 24 h were not paid`);
+}
 
 function full(made: number | undefined, now: number, what: string): Refusal | null {
   if (made === undefined) return null;

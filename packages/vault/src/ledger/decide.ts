@@ -14,7 +14,7 @@ import {
   openDeposit,
   settleEcash,
 } from './deposits.ts';
-import { type Decision, NO_EFFECTS } from './effect.ts';
+import { type Decision, no } from './effect.ts';
 import { expire, heartbeat, prolong } from './expire.ts';
 import { extend } from './extend.ts';
 import type { OutcomeByKind } from './outcome.ts';
@@ -50,7 +50,7 @@ function decideNew(
   command: Command,
   now: number,
 ): Decision<OutcomeByKind[Command['kind']]> {
-  if (waitsForRecovery(view, command)) return { outcome: recovering(), effects: NO_EFFECTS };
+  if (waitsForRecovery(view, command)) return no(recovering());
   switch (command.kind) {
     case 'finish_recovery':
       return finishRecovery(view, command);

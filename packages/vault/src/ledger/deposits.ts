@@ -19,8 +19,8 @@ import type {
   OpenDepositCommand,
   SettleEcash,
 } from './command.ts';
-import { BOUND_MS, tooManyUnpaidDeposits, UNPAID_DEPOSITS_MAX } from './daily-bound.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { tooManyUnpaidDeposits } from './daily-bound.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { DepositOpened, DepositSettled, DepositsExpired, ReceiptCredited } from './outcome.ts';
 import { agentDisabled } from './reserve.ts';
 import type { LedgerView } from './view.ts';
@@ -42,8 +42,7 @@ export function openDeposit(
   if (view.pendingDeposits(agent.no) >= PENDING_DEPOSITS_MAX) {
     return no(tooManyDeposits());
   }
-  const oldest = view.unpaidDeposit(agent.no, now - BOUND_MS, UNPAID_DEPOSITS_MAX);
-  const full = tooManyUnpaidDeposits(oldest, now);
+  const full = tooManyUnpaidDeposits(view, agent.no, now);
   if (full) return no(full);
   if (!canCredit(agent.available, amount) || !canDebit(view.railSimulated, amount)) {
     return no(outOfRange());
@@ -247,10 +246,8 @@ const alreadyDeposited = (known: Deposit, agentNo: number): Refusal =>
     known.agentNo === agentNo ? { deposit_id: known.id } : undefined,
   );
 
-export const tooManyDeposits = (): Refusal =>
+const tooManyDeposits = (): Refusal =>
   refuse('too_many_deposits', `${PENDING_DEPOSITS_MAX} deposits are waiting already`);
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });
 
 const outOfRange = (): Refusal =>
   refuse('invalid_request', 'the deposit would take a balance out of the exact range', {

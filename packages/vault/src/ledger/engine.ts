@@ -13,10 +13,12 @@
  */
 import type { Logger } from 'pino';
 import { isRefusal, type Refusal, refuse } from '../errors.ts';
+import type { Rail } from '../wallet/wallet.ts';
 import type { Command, Heartbeat, Prolong } from './command.ts';
 import { decide } from './decide.ts';
 import { classify, type Phase } from './failure.ts';
 import type { Outcome, OutcomeOf } from './outcome.ts';
+import { frozen } from './rail.ts';
 import type { LedgerStore } from './store.ts';
 
 /** Commands that wait. At some 10,000 commands a second this is well below a second. */
@@ -99,10 +101,19 @@ export class LedgerEngine {
    * Why a wallet may be told to pay nothing on this rail now, not even again what it was told
    * before; null where it may. Asking a wallet is always allowed.
    */
-  paused(rail: string): string | null {
+  paused(rail: Rail): string | null {
     if (this.recovering) return 'the vault is in recovery mode';
-    const known = this.#deps.store.view.rail(rail);
-    return known?.frozenAt ? `the rail ${rail} is frozen: ${known.reason}` : null;
+    return frozen(this.#deps.store.view, rail)?.message ?? null;
+  }
+
+  /**
+   * What a command would be answered now, without doing it: for a caller that has to make something
+   * outside first, in vain where it is refused. When it is done, it is decided anew.
+   */
+  foresee<C extends Command>(command: C): OutcomeOf<C> {
+    const refusal = this.#refusalNow();
+    if (refusal) return refusal;
+    return decide(this.#deps.store.view, command, this.#now()).outcome as OutcomeOf<C>;
   }
 
   /** Applies a command durably. Never rejects: what cannot be done is a refusal. */
@@ -129,6 +140,11 @@ export class LedgerEngine {
       });
     }
     this.#deps.store.close();
+  }
+
+  /** Never before the last commit. */
+  #now(): number {
+    return Math.max(this.#deps.now(), this.#deps.store.ledgerMs);
   }
 
   #refusalNow(): Refusal | null {
@@ -179,7 +195,7 @@ export class LedgerEngine {
     try {
       store.begin();
       phase = 'apply';
-      const now = Math.max(this.#deps.now(), store.ledgerMs);
+      const now = this.#now();
       for (const { command } of batch) outcomes.push(this.#applyOne(command, now));
       phase = 'commit';
       beganMs = meter.nowMs();

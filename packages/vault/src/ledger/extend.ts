@@ -2,7 +2,7 @@ import { HOLD_SECS_MAX } from '@arbstr/shared';
 import { refuse } from '../errors.ts';
 import { type HeldReservation, storedState } from '../reservation/reservation.ts';
 import type { Extend } from './command.ts';
-import { type Decision, NO_EFFECTS } from './effect.ts';
+import { type Decision, NO_EFFECTS, no } from './effect.ts';
 import type { Extended } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
@@ -10,7 +10,7 @@ import type { LedgerView } from './view.ts';
 export function extend(view: LedgerView, command: Extend, now: number): Decision<Extended> {
   const known = view.reservation(command.reservationId);
   if (known === undefined) {
-    return { outcome: refuse('not_found', 'no such reservation'), effects: NO_EFFECTS };
+    return no(refuse('not_found', 'no such reservation'));
   }
   switch (known.state) {
     case 'held':
@@ -52,5 +52,5 @@ function ended(
   message: string,
   known: Parameters<typeof storedState>[0],
 ): Decision<Extended> {
-  return { outcome: refuse(code, message, storedState(known)), effects: NO_EFFECTS };
+  return no(refuse(code, message, storedState(known)));
 }

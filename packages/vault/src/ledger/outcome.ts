@@ -9,7 +9,7 @@ import type {
   InFlightPayment,
   PaymentState,
 } from '../payment/payment.ts';
-import type { PayoutState, Standing } from '../payout/payout.ts';
+import type { Standing } from '../payout/payout.ts';
 import type { PolicyVersion } from '../policy/spend-policy.ts';
 import type { Rail } from '../wallet/wallet.ts';
 import type { Command } from './command.ts';
@@ -103,9 +103,6 @@ export interface PayoutOpened {
 }
 
 export interface PayoutChanged {
-  payoutId: string;
-  /** What it is now; null where there is none. */
-  status: PayoutState | null;
   changed: boolean;
 }
 

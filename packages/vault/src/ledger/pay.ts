@@ -19,7 +19,7 @@ import {
 import { canCredit } from './account.ts';
 import type { Pay } from './command.ts';
 import { BOUND_MS, tooManyPayments } from './daily-bound.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { PaymentAccepted } from './outcome.ts';
 import { moveInside } from './payment-end.ts';
 import { createdFacts } from './payment-facts.ts';
@@ -308,9 +308,4 @@ const accepted = (payment: Payment): PaymentAccepted => ({
   amount: payment.amount,
   approvalId: payment.approvalId,
   expiresAt: null,
-});
-
-const no = (refusal: Refusal): Decision<PaymentAccepted> => ({
-  outcome: refusal,
-  effects: NO_EFFECTS,
 });

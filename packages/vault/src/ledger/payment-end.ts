@@ -17,7 +17,7 @@ import {
 } from '../payment/payment.ts';
 import { balanceAlert } from './alert.ts';
 import type { EndPayment, SeePayment, SendPayment, StickPayment } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { OrderEnded, PaymentSeen, PaymentSent } from './outcome.ts';
 import { createdFacts, succeededFacts } from './payment-facts.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
@@ -32,13 +32,10 @@ export function sendPayment(
 ): Decision<PaymentSent> {
   const payment = view.payment(command.paymentId);
   if (payment?.state !== 'held') {
-    return {
-      outcome: refuse('not_found', 'no such payment waits to be sent; nothing was changed'),
-      effects: NO_EFFECTS,
-    };
+    return no(refuse('not_found', 'no such payment waits to be sent; nothing was changed'));
   }
   const refused = frozen(view, payment.rail);
-  if (refused) return { outcome: refused, effects: NO_EFFECTS };
+  if (refused) return no(refused);
   const sent: InFlightPayment = {
     ...payment,
     state: 'in_flight',
@@ -120,10 +117,7 @@ export function endPayment(
 ): Decision<OrderEnded> {
   const payment = view.payment(command.paymentId);
   if (payment === undefined || payment.state === 'requested' || payment.state === 'held') {
-    return {
-      outcome: refuse('not_found', 'no such payment is in flight; nothing was changed'),
-      effects: NO_EFFECTS,
-    };
+    return no(refuse('not_found', 'no such payment is in flight; nothing was changed'));
   }
   const { result } = command;
   if (payment.state !== 'in_flight') {

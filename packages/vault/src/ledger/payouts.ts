@@ -1,6 +1,6 @@
 /** Payouts, as the ledger decides them; see `payout/payout.ts` for the states. */
 import { type Msat, minMsat, msat, subMsat, ZERO_MSAT } from '@arbstr/shared';
-import { type Refusal, refuse } from '../errors.ts';
+import { refuse } from '../errors.ts';
 import {
   type FailedPayout,
   type HeldPayout,
@@ -23,7 +23,7 @@ import type {
   SendPayout,
   StickPayout,
 } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, type Effect, NO_EFFECTS, no, transfer } from './effect.ts';
 import type { ApprovalResolved, OrderEnded, PayoutChanged, PayoutOpened } from './outcome.ts';
 import { freezeOnExcess, frozen } from './rail.ts';
 import type { LedgerView, SellerState } from './view.ts';
@@ -122,13 +122,13 @@ export function judgePayout(
 /** Durable before the wallet is told. */
 export function sendPayout(view: LedgerView, command: SendPayout): Decision<PayoutChanged> {
   const payout = view.payout(command.payoutId);
-  if (payout?.state !== 'held') return unchanged(command.payoutId, payout);
+  if (payout?.state !== 'held') return unchanged();
   const refused = frozen(view, command.rail);
   if (refused) return no(refused);
   const { walletIdentity, target } = command;
   const sending = { walletIdentity, target, seen: false };
   const sent: InFlightPayout = { ...payout, state: 'in_flight', sending, stuck: null };
-  return changed(payout.id, 'in_flight', [
+  return changed([
     { effect: 'change_payout', from: 'held', payout: sent },
     audit('PAYOUT_SENT', payout, {
       wallet_identity: walletIdentity,
@@ -141,11 +141,11 @@ export function sendPayout(view: LedgerView, command: SendPayout): Decision<Payo
 export function seePayout(view: LedgerView, { payoutId }: SeePayout): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
   if (payout?.state !== 'in_flight' || (payout.sending.seen && payout.stuck === null)) {
-    return unchanged(payoutId, payout);
+    return unchanged();
   }
   const sending = { ...payout.sending, seen: true };
   const seen: InFlightPayout = { ...payout, sending, stuck: null };
-  return changed(payout.id, 'in_flight', [
+  return changed([
     { effect: 'change_payout', from: 'in_flight', payout: seen },
     audit('PAYOUT_SEEN', payout, {}),
   ]);
@@ -157,8 +157,8 @@ export function stickPayout(
   { payoutId, reason }: StickPayout,
 ): Decision<PayoutChanged> {
   const payout = view.payout(payoutId);
-  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged(payoutId, payout);
-  return changed(payout.id, 'in_flight', [
+  if (payout?.state !== 'in_flight' || payout.stuck === reason) return unchanged();
+  return changed([
     { effect: 'change_payout', from: 'in_flight', payout: { ...payout, stuck: reason } },
     audit('PAYOUT_STUCK', payout, { reason }),
   ]);
@@ -166,21 +166,23 @@ export function stickPayout(
 
 /**
  * The wallet has proven an end; or what is held cannot be sent, and has failed. A payout that has
- * an end keeps it: another one is a contradiction that only a human can clear up.
+ * an end keeps it: another one is a contradiction that only a human can clear up. Whoever could not
+ * send what was held, and is late, must not end what a later try has told the wallet.
  */
 export function endPayout(
   view: LedgerView,
-  { payoutId, rail, result }: EndPayout,
+  { payoutId, rail, from, result }: EndPayout,
   now: number,
 ): Decision<OrderEnded> {
   const payout = view.payout(payoutId);
-  if (payout?.state === 'succeeded' || payout?.state === 'failed') {
+  const isEnded = payout?.state === 'succeeded' || payout?.state === 'failed';
+  if (from === 'in_flight' && isEnded) {
     const contradicted = payout.state !== result.state;
     return ended(payout.state, ZERO_MSAT, NO_EFFECTS, { applied: false, contradicted });
   }
-  const isSent = payout?.state === 'in_flight';
-  if (payout === undefined || !(isSent || (payout.state === 'held' && result.state === 'failed'))) {
-    return no(refuse('not_found', 'no such payout is in flight; nothing was changed'));
+  const isOpen = payout?.state === 'held' || payout?.state === 'in_flight';
+  if (!isOpen || payout.state !== from) {
+    return no(refuse('not_found', `no such payout is ${from}; nothing was changed`));
   }
   const seller = sellerOf(view, payout);
   if (result.state === 'failed') {
@@ -256,11 +258,10 @@ const audit = (
   facts: Record<string, unknown>,
 ): Effect => ({ effect: 'audit', chain: 0, action, facts: { payout_id: id, ...facts } });
 
-const changed = (
-  payoutId: string,
-  status: Payout['state'],
-  effects: Effect[],
-): Decision<PayoutChanged> => ({ outcome: { payoutId, status, changed: true }, effects });
+const changed = (effects: Effect[]): Decision<PayoutChanged> => ({
+  outcome: { changed: true },
+  effects,
+});
 
 const ended = (
   state: OrderEnded['state'],
@@ -269,8 +270,8 @@ const ended = (
   how = { applied: true, contradicted: false },
 ): Decision<OrderEnded> => ({ outcome: { state, excess, ...how }, effects });
 
-const unchanged = (payoutId: string, payout: Payout | undefined): Decision<PayoutChanged> => ({
-  outcome: { payoutId, status: payout?.state ?? null, changed: false },
+const unchanged = (): Decision<PayoutChanged> => ({
+  outcome: { changed: false },
   effects: NO_EFFECTS,
 });
 
@@ -278,5 +279,3 @@ const notDue = (): Decision<PayoutOpened> => ({
   outcome: { payoutId: null },
   effects: NO_EFFECTS,
 });
-
-const no = <T>(refusal: Refusal): Decision<T> => ({ outcome: refusal, effects: NO_EFFECTS });

@@ -3,7 +3,7 @@ import type { Msat } from '@arbstr/shared';
 import { type Refusal, refuse } from '../errors.ts';
 import type { Rail } from '../wallet/wallet.ts';
 import type { ThawRail } from './command.ts';
-import { type Decision, type Effect, NO_EFFECTS } from './effect.ts';
+import { type Decision, type Effect, no } from './effect.ts';
 import type { RailThawed } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
@@ -43,7 +43,7 @@ export function thawRail(view: LedgerView, command: ThawRail): Decision<RailThaw
   const { rail, correlationId } = command;
   const known = view.rail(rail);
   if (!known?.frozenAt) {
-    return { outcome: refuse('not_found', `no frozen rail ${rail}`), effects: NO_EFFECTS };
+    return no(refuse('not_found', `no frozen rail ${rail}`));
   }
   return {
     outcome: { rail },

@@ -5,7 +5,7 @@
  */
 import { refuse } from '../errors.ts';
 import type { Command, FinishRecovery } from './command.ts';
-import { type Decision, NO_EFFECTS } from './effect.ts';
+import { type Decision, no } from './effect.ts';
 import type { RecoveryFinished } from './outcome.ts';
 import { unsentPayout } from './sellers.ts';
 import type { LedgerView } from './view.ts';
@@ -92,10 +92,7 @@ export function finishRecovery(
   { correlationId, unasked }: FinishRecovery,
 ): Decision<RecoveryFinished> {
   if (!view.recovering) {
-    return {
-      outcome: refuse('not_recovering', 'this vault is not in recovery mode'),
-      effects: NO_EFFECTS,
-    };
+    return no(refuse('not_recovering', 'this vault is not in recovery mode'));
   }
   return {
     outcome: { ledgerEpoch: view.epoch },

@@ -8,7 +8,7 @@ import {
   type Tombstone,
 } from '../reservation/reservation.ts';
 import type { Release } from './command.ts';
-import { type Decision, NO_EFFECTS, transfer } from './effect.ts';
+import { type Decision, NO_EFFECTS, no, transfer } from './effect.ts';
 import { returnGrants } from './grants.ts';
 import type { LedgerView } from './view.ts';
 
@@ -25,14 +25,13 @@ export function release(view: LedgerView, command: Release, now: number): Decisi
       return { outcome: answer(ZERO_MSAT), effects: NO_EFFECTS };
     case 'settled':
     case 'settled_late':
-      return {
-        outcome: refuse(
+      return no(
+        refuse(
           'already_settled',
           `${known.charged} msat were charged; a settled reservation cannot be released`,
           storedState(known),
         ),
-        effects: NO_EFFECTS,
-      };
+      );
   }
 }
 

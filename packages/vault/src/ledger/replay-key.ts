@@ -39,7 +39,7 @@ export function decideOnce<T extends object>(
 }
 
 /** What is answered under a key that is known. */
-export function rememberedOutcome<T>(
+function rememberedOutcome<T>(
   known: RememberedAnswer,
   { fingerprint }: ReplayKey,
 ): (T & Replayed) | Refusal {

@@ -8,7 +8,7 @@ import type {
   ReplayWebhook,
   SweepOutbox,
 } from './command.ts';
-import { type Decision, NO_EFFECTS } from './effect.ts';
+import { type Decision, NO_EFFECTS, no } from './effect.ts';
 import type { EpisodeChanged, OutboxSwept, WebhookMarked } from './outcome.ts';
 import type { LedgerView } from './view.ts';
 
@@ -41,10 +41,7 @@ export function replayWebhook(
 ): Decision<WebhookMarked> {
   const known = view.webhook(eventId);
   if (known === undefined) {
-    return {
-      outcome: refuse('not_found', 'no such event; delivered ones are kept for 7 days'),
-      effects: NO_EFFECTS,
-    };
+    return no(refuse('not_found', 'no such event; delivered ones are kept for 7 days'));
   }
   return change({ ...known, state: 'pending', tries: 0, queuedAt: now, nextAt: now }, null);
 }

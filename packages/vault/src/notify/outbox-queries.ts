@@ -5,7 +5,10 @@ import { type Episode, ROWS_MAX, type WebhookState } from './outbox.ts';
 
 export type Undelivered = Pick<OutboxRow, 'event_id' | 'event' | 'body' | 'tries'>;
 
-export interface OutboxCounts extends Readonly<Record<WebhookState, number>> {
+/** Without what was delivered: that is most of it, and is counted only to be swept. */
+export interface OutboxCounts {
+  readonly pending: number;
+  readonly dead: number;
   /** When the oldest that waits was written, Unix ms; null where none does. */
   readonly oldestPendingAt: number | null;
 }
@@ -27,11 +30,12 @@ export function createOutboxQueries(db: Database) {
     `SELECT event_id, event, body, tries FROM outbox INDEXED BY outbox_again
      WHERE state = 'pending' AND tries > 0 AND next_at <= ? ORDER BY next_at LIMIT ?`,
   );
-  const counts = db.prepare<[], { state: WebhookState; n: number }>(
-    'SELECT state, count(*) AS n FROM outbox GROUP BY state',
+  const count = db.prepare<[WebhookState], { n: number }>(
+    'SELECT count(*) AS n FROM outbox WHERE state = ?',
   );
-  const oldest = db.prepare<[WebhookState], { created_at: number; ended_at: number | null }>(
-    'SELECT created_at, ended_at FROM outbox WHERE state = ? ORDER BY id LIMIT 1',
+  const counted = (state: WebhookState): number => count.get(state)!.n;
+  const oldest = db.prepare<[WebhookState], { created_at: number }>(
+    'SELECT created_at FROM outbox WHERE state = ? ORDER BY id LIMIT 1',
   );
   const page = db.prepare<
     [{ before: number; agentNo: number | null; state: WebhookState; limit: number }],
@@ -48,20 +52,14 @@ export function createOutboxQueries(db: Database) {
     fresh: (limit: number): Undelivered[] => fresh.all(limit),
     /** To be tried again by `nowMs`, those that wait longest first. */
     again: (nowMs: number, limit: number): Undelivered[] => again.all(nowMs, limit),
-    counts(): OutboxCounts {
-      const of = new Map(counts.all().map(({ state, n }) => [state, n]));
-      const n = (state: WebhookState): number => of.get(state) ?? 0;
-      return {
-        pending: n('pending'),
-        delivered: n('delivered'),
-        dead: n('dead'),
-        oldestPendingAt: oldest.get('pending')?.created_at ?? null,
-      };
-    },
+    counts: (): OutboxCounts => ({
+      pending: counted('pending'),
+      dead: counted('dead'),
+      oldestPendingAt: oldest.get('pending')?.created_at ?? null,
+    }),
     /** How many of each state are too many. */
     excess(): Readonly<Record<WebhookState, number>> {
-      const found = this.counts();
-      const of = (state: WebhookState): number => Math.max(0, found[state] - ROWS_MAX[state]);
+      const of = (state: WebhookState): number => Math.max(0, counted(state) - ROWS_MAX[state]);
       return { pending: of('pending'), delivered: of('delivered'), dead: of('dead') };
     },
     /** Newest first. Each state is read by its index: few dead letters stand among many others. */

@@ -33,23 +33,24 @@ export interface StuckItem {
 export type StuckQueries = ReturnType<typeof createStuckQueries>;
 
 export function createStuckQueries(db: Database) {
-  // Each by the partial index of what is open, so that a long history costs nothing.
-  const items = (columns: string, open: string, oldestFirst: string) =>
+  // Each by the partial index of what is open, so that a long history costs nothing. What is open is
+  // few rows of each seller or agent, which are read anyway where none is late.
+  const items = (columns: string, open: string, oldestFirst = 'created_at') =>
     db.prepare<[number, number], Omit<StuckItem, 'kind' | 'reason'>>(
       `SELECT id, ${columns}, amount, created_at AS since FROM ${open} AND created_at <= ?
        ORDER BY ${oldestFirst} LIMIT ?`,
     );
   const OPEN_PAYOUTS = "payouts WHERE state IN ('waiting', 'held', 'in_flight')";
   const byKind: Record<StuckKind, ReturnType<typeof items>> = {
+    // By its index, and an id begins with its time: payments of all agents may hang together.
     payment: items('agent_no AS agentNo', "payments WHERE state IN ('held', 'in_flight')", 'id'),
-    payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state <> 'waiting'`, 'seller'),
-    waiting_payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state = 'waiting'`, 'seller'),
+    payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state <> 'waiting'`),
+    waiting_payout: items('0 AS agentNo', `${OPEN_PAYOUTS} AND state = 'waiting'`),
     deposit: items(
       'agent_no AS agentNo',
       "deposits WHERE state = 'pending' AND type = 'cashu_token'",
-      'agent_no',
     ),
-    approval: items('agent_no AS agentNo', "approvals WHERE status = 'pending'", 'expires_at'),
+    approval: items('agent_no AS agentNo', "approvals WHERE status = 'pending'"),
   };
   const marked = db.prepare<[number], StuckItem>(
     `SELECT 'payment' AS kind, id, agent_no AS agentNo, amount, created_at AS since, stuck AS reason

@@ -127,7 +127,8 @@ export class Watch {
         draft: { event: 'webhook_undelivered', agentNo: NO_AGENT, fields: { dead_letters: dead } },
       });
     }
-    return [...found, ...[...stuck.needHuman(), ...stuck.items(time.now())].map(stuckCondition)];
+    // Last, so that of what is both stuck and late the reason is told that needs a human.
+    return [...found, ...[...stuck.items(time.now()), ...stuck.needHuman()].map(stuckCondition)];
   }
 
   async #begin({ alert, subject, reason, draft }: Condition): Promise<void> {

@@ -28,7 +28,7 @@ export function paymentOrders(engine: LedgerEngine, payments: PaymentQueries): O
     },
     async adopt(paymentId) {
       const outcome = await engine.execute({ kind: 'adopt_payment', paymentId });
-      return !isRefusal(outcome) && outcome.adopted;
+      return isRefusal(outcome) ? outcome : outcome.adopted;
     },
     see: (paymentId) => engine.execute({ kind: 'see_payment', paymentId }),
     stick: (paymentId, reason) => engine.execute({ kind: 'stick_payment', paymentId, reason }),

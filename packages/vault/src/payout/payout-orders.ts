@@ -43,11 +43,14 @@ export function payoutOrders(deps: PayoutOrdersDeps): Orders {
     async send(payoutId, walletIdentity, signal) {
       const payout = payouts.find(payoutId)!;
       const answer = await targetOf(payout.destination, payout.amount, signal);
+      // The runner has given this try up: its silence is no answer, and another may be on its way.
+      signal.throwIfAborted();
       if (!answer.ok) {
         const { reason } = answer;
         log.warn({ payout_id: payoutId, provider: payout.seller, reason }, 'a payout failed');
         const result = { state: 'failed', reason } as const;
-        const ended = await engine.execute({ kind: 'end_payout', payoutId, rail, result });
+        const command = { kind: 'end_payout', payoutId, rail, from: 'held', result } as const;
+        const ended = await engine.execute(command);
         return isRefusal(ended) ? ended : null;
       }
       const { target } = answer;
@@ -61,7 +64,8 @@ export function payoutOrders(deps: PayoutOrdersDeps): Orders {
     adopt: async () => false,
     see: (payoutId) => engine.execute({ kind: 'see_payout', payoutId }),
     stick: (payoutId, reason) => engine.execute({ kind: 'stick_payout', payoutId, reason }),
-    end: (payoutId, result) => engine.execute({ kind: 'end_payout', payoutId, rail, result }),
+    end: (payoutId, result) =>
+      engine.execute({ kind: 'end_payout', payoutId, rail, from: 'in_flight', result }),
   };
 }
 

@@ -80,16 +80,19 @@ export function createPayoutQueries(db: BetterSQLite3Database) {
     /** What the runner has to bring to its end, ascending by id; of each seller one at most. */
     openIds: (afterId: string, limit: number): string[] =>
       db
-        .select({ id: payouts.id, state: payouts.state })
+        .select({ id: payouts.id })
         .from(payouts)
         // Literal, as in the index: bound values would read every payout there ever was.
         .where(
-          and(sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`, gt(payouts.id, afterId)),
+          and(
+            sql`${payouts.state} IN ('waiting', 'held', 'in_flight')`,
+            ne(payouts.state, 'waiting'),
+            gt(payouts.id, afterId),
+          ),
         )
         .orderBy(payouts.id)
+        .limit(limit)
         .all()
-        .filter(({ state }) => state !== 'waiting')
-        .slice(0, limit)
         .map(({ id }) => id),
 
     /** That only a human can clear up; of each seller one at most. */

@@ -73,7 +73,7 @@ export interface Orders {
   /** Undefined where there is nothing to do. */
   find(id: string): AskedOrder | HeldOrder | SentOrder | undefined;
   /** requested → held: the wallet has been told of it, so somebody had let it go. True if it was. */
-  adopt(id: string): Promise<boolean>;
+  adopt(id: string): Promise<boolean | Refusal>;
   /** held → in_flight, durable before the wallet is told. Null where it has ended instead. */
   send(
     id: string,
@@ -172,11 +172,13 @@ export class Runner {
   async #lookFor({ id, order }: AskedOrder): Promise<string | null> {
     const { wallet, log } = this.#deps;
     const { state } = await this.#ask((signal) => wallet.lookup(order, signal));
+    const isKnown = state === 'succeeded' || state === 'pending';
+    const adopted = isKnown && (await this.#orders.adopt(id));
+    // The wallet's word counts once the ledger has it: else recovery could be finished without it.
+    if (typeof adopted === 'object') return adopted.message;
     if (state !== 'unknown') this.#asked.add(id);
-    if (state !== 'succeeded' && state !== 'pending') {
-      return `it waits for a human, and the wallet says of it: ${state}`;
-    }
-    if (!(await this.#orders.adopt(id))) {
+    if (!isKnown) return `it waits for a human, and the wallet says of it: ${state}`;
+    if (!adopted) {
       return 'it waits for a human, and what the wallet has is another payment of its invoice';
     }
     log.warn(

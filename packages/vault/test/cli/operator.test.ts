@@ -234,6 +234,7 @@ describe('exit codes', () => {
     [['openapi', '--check'], '--check'],
     [['agents'], 'needs to know'],
     [['agents', 'toString'], 'cannot toString'],
+    [['approvals', 'constructor'], 'cannot constructor'],
     [['agents', 'create'], 'needs a name'],
     [['agents', 'create', 'a', '--scopes', 'read'], 'create does not take --scopes'],
     [['agents', 'policy', 'versions'], 'needs an agent id'],

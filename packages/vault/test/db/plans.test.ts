@@ -4,8 +4,9 @@ import SqliteDatabase from 'better-sqlite3';
 import { drizzle } from 'drizzle-orm/better-sqlite3';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { migrate } from '../../src/db/migrate.ts';
-import { createDepositQueries } from '../../src/deposit/deposit-queries.ts';
 import { prepareStatements } from '../../src/ledger/statements.ts';
+import { createOutboxQueries } from '../../src/notify/outbox-queries.ts';
+import { createStuckQueries } from '../../src/notify/stuck-queries.ts';
 import { createPaymentQueries } from '../../src/payment/payment-queries.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
 import { createReservationQueries } from '../../src/reservation/reservation-queries.ts';
@@ -48,6 +49,11 @@ test('payouts in a state', () => {
   expect(plan).toContain('payouts_by_state (state=?)');
 });
 
+test('payouts that the runner has to bring to their end', () => {
+  const plan = planOf(() => createPayoutQueries(drizzle(db)).openIds('', 1_000));
+  expect(plan).toContain('COVERING INDEX payouts_by_state (state=? AND id>?)');
+});
+
 test('what became of the last payout of a seller', () => {
   const plan = planOf(() => prepareStatements(db).selectLastPayout.get('s'));
   expect(plan).toContain('payouts_by_seller (seller=?)');
@@ -84,7 +90,21 @@ test.each([
   expect(plan).toContain(`COVERING INDEX ${index} (agent_no=? AND created_at>?)`);
 });
 
-test('deposits that nobody paid, before an invoice is made', () => {
-  const plan = planOf(() => createDepositQueries(drizzle(db)).unpaid(1, 0, 1_000));
-  expect(plan).toContain('COVERING INDEX deposits_unpaid (agent_no=? AND created_at>?)');
+test('events that wait and that were given up, and none of those that were delivered', () => {
+  const plan = planOf(() => createOutboxQueries(db).counts());
+  expect(plan).toContain('COVERING INDEX outbox_by_state (state=?)');
+  expect(ran.join()).not.toContain('delivered');
+});
+
+test('what has been on its way for too long, among what is open', () => {
+  ran.length = 0;
+  createStuckQueries(db).items(0);
+  const plans = ran.slice().map((sql) => planOf(() => db.prepare(sql).all()));
+  expect(plans).toEqual([
+    'SCAN payments USING INDEX payments_open',
+    expect.stringContaining('SEARCH payouts USING INDEX payouts_by_state (state=?)'),
+    expect.stringContaining('SCAN deposits USING INDEX deposits_due'),
+    expect.stringContaining('SEARCH approvals USING INDEX approvals_by_status (status=?)'),
+    expect.stringContaining('SEARCH payouts USING INDEX payouts_by_state (state=?)'),
+  ]);
 });

@@ -11,6 +11,7 @@ import { openReader } from '../../src/db/open.ts';
 import { PENDING_DEPOSITS_MAX } from '../../src/deposit/deposit.ts';
 import { createDepositQueries } from '../../src/deposit/deposit-queries.ts';
 import { DepositWatcher } from '../../src/deposit/watcher.ts';
+import { AGENT_KEYS_MAX } from '../../src/ledger/replay-key.ts';
 import { decodeToken, type EcashToken } from '../../src/wallet/ecash.ts';
 import type {
   NewPaymentRequest,
@@ -277,6 +278,20 @@ describe('by invoice', () => {
     const late = await asOperator(vault, 'POST', url, { amount_msat: 1 });
     expect(refused(late)).toEqual([403, 'agent_disabled']);
     expect(made).toHaveLength(PENDING_DEPOSITS_MAX);
+  });
+
+  test('no invoice is made for an agent that has used up its Idempotency-Keys', async () => {
+    const made = spyOnInvoices();
+    // As many as if they had been used; written behind the ledger's back, and taken out again.
+    const fill = vault.writer.prepare(
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+       INSERT INTO idempotency_keys SELECT 'fill ' || i, 'f', '{}', ?, ? FROM n`,
+    );
+    fill.run(AGENT_KEYS_MAX, vault.clock.now(), agent.id);
+    const full = await deposit({ amount_msat: 5_000 }, agent, { 'idempotency-key': 'one-more' });
+    vault.writer.exec("DELETE FROM idempotency_keys WHERE key LIKE 'fill %'");
+    expect(refused(full)).toEqual([429, 'rate_limited']);
+    expect(made).toHaveLength(0);
   });
 
   test('an invoice that the ledger refuses after all is shown to nobody, so that nobody can pay it', async () => {

@@ -1,5 +1,5 @@
 /** What operator and agents can read of the books, over HTTP. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   ADMIN_TOKEN,
   asAgent,
@@ -21,7 +21,10 @@ beforeEach(async () => {
   vault = await openVault();
   agent = await fundedAgent(vault);
 });
-afterEach(closeVaults);
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await closeVaults();
+});
 
 const read = (url: string) => asOperator(vault, 'GET', url);
 
@@ -94,6 +97,14 @@ describe("the operator's books", () => {
       rails: [{ rail: 'simulated', balance_msat: null }],
       amounts: { agents_held_msat: 70, revenue_msat: 40, loss_msat: 0 },
     });
+  });
+
+  it('do not wait for ever for a wallet that ignores that nobody waits any more', async () => {
+    const { timeout } = AbortSignal;
+    vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => timeout.call(AbortSignal, 5));
+    vi.spyOn(vault.wallet, 'balanceMsat').mockReturnValue(new Promise(() => {}));
+    const { status, body } = await read('/operator/solvency');
+    expect([status, body.error.code]).toEqual([503, 'outcome_unknown']);
   });
 
   it('have one page for all that waits', async () => {

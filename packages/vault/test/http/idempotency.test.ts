@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { describeApi } from '../../src/http/describe-api.ts';
 import { AGENT_KEYS_MAX, OPERATOR_KEYS_MAX } from '../../src/ledger/replay-key.ts';
+import { pay } from '../support/pay.ts';
 import {
   asOperator,
   balanceOf,
@@ -91,6 +92,14 @@ test('a replay says that it is one', async () => {
   const ask = () => asOperator(vault, 'POST', '/agents', { name: 'a' }, { 'idempotency-key': 'k' });
   expect((await ask()).headers['x-arbstr-replayed']).toBeUndefined();
   expect((await ask()).headers['x-arbstr-replayed']).toBe('true');
+});
+
+test('a replay of a payment says so, however it has ended meanwhile', async () => {
+  const agent = await fundedAgent(vault);
+  const ask = () => pay(vault, agent, {}, { 'idempotency-key': 'k' });
+  expect((await ask()).headers['x-arbstr-replayed']).toBeUndefined();
+  const again = await ask();
+  expect([again.headers['x-arbstr-replayed'], again.body.status]).toEqual(['true', 'SETTLED']);
 });
 
 test('on another route the same key is another key', async () => {

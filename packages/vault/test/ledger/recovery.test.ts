@@ -4,7 +4,9 @@ import { msat } from '@arbstr/shared';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createSeal } from '../../src/audit/seal.ts';
 import { openWriter } from '../../src/db/open.ts';
-import { isRefusal } from '../../src/errors.ts';
+import { isRefusal, refuse } from '../../src/errors.ts';
+import type { Command } from '../../src/ledger/command.ts';
+import { LedgerEngine } from '../../src/ledger/engine.ts';
 import { beginRecovery } from '../../src/ledger/open-ledger.ts';
 import { agentPost, invoice, pay } from '../support/pay.ts';
 import {
@@ -131,6 +133,36 @@ describe('a payment that waited for a human in the backup, and that the wallet k
     const other = await asOperator(vault, 'GET', `${url}/${unknown.body.transaction_id}`);
     expect(other.body).toMatchObject({ status: 'FAILED', failure: 'approval_timed_out' });
     expect(await balanceOf(vault, agent)).toMatchObject({ available: 990_000, held: 0 });
+  });
+});
+
+describe('a payment that the wallet knows, while the ledger cannot write that it does', () => {
+  test('keeps recovery from being finished until it is written', async () => {
+    const asked = await pay(vault, agent, { amount_msat: 10_000, max_fee_msat: 0 });
+    const { transaction_id: id, approval_id } = asked.body;
+    const order = {
+      reference: id,
+      target: { type: 'lightning_address', address: 'ann@pay.example' } as const,
+      amountMsat: msat(10_000),
+      maxFeeMsat: msat(0),
+    };
+    await vault.wallet.pay(order, AbortSignal.timeout(5_000));
+    await restored();
+    const { execute } = LedgerEngine.prototype;
+    const busy = vi
+      .spyOn(vault.engine, 'execute')
+      .mockImplementation(((command: Command) =>
+        command.kind === 'adopt_payment'
+          ? Promise.resolve(refuse('overloaded', 'too much waits'))
+          : execute.call(vault.engine, command)) as typeof execute);
+    await vault.runner.tick();
+    const refused = await finish();
+    expect([refused.status, refused.body.error?.unasked]).toEqual([409, 1]);
+    busy.mockRestore();
+    vault.clock.advance(2_000);
+    expect((await finish()).status).toBe(200);
+    const deny = await asOperator(vault, 'POST', `/operator/approvals/${approval_id}/deny`, {});
+    expect(deny.body.error).toMatchObject({ code: 'already_resolved', status: 'approved' });
   });
 });
 

@@ -119,6 +119,22 @@ test('what has been on its way for too long: once each, and over when it ends', 
   expect(await alerts()).toEqual([asked.approval_id]);
 });
 
+test('the oldest come first, whichever would end first', async () => {
+  const asked: string[] = [];
+  for (const hours of [48, 30]) {
+    const agent = await fundedAgent(vault, {
+      policy: { max_transaction_msat: 5_000, approval_timeout_ms: hours * HOUR_MS },
+    });
+    asked.push((await pay(vault, agent, { amount_msat: 9_000 })).body.approval_id);
+    vault.clock.advance(1_000);
+  }
+  vault.clock.advance(25 * HOUR_MS);
+  const reader = openReader(vault.path);
+  const items = createStuckQueries(reader).items(vault.clock.ms);
+  reader.close();
+  expect(items.map(({ id }) => id)).toEqual(asked);
+});
+
 test('a payment that only a human can clear up is told at once, with the reason', async () => {
   const agent = await fundedAgent(vault);
   wallet.misbehave({ match: '', fault: 'pending' });
@@ -134,6 +150,20 @@ test('a payment that only a human can clear up is told at once, with the reason'
       transaction_id: body.transaction_id,
       reason: 'it was sent by another wallet (another one is here)',
     },
+  ]);
+});
+
+test('and so it is of one that is late as well when it is first looked for', async () => {
+  const agent = await fundedAgent(vault);
+  wallet.misbehave({ match: '', fault: 'pending' });
+  await pay(vault, agent);
+  await vault.runner.tick();
+  vault.wallet.identity = async () => 'another one';
+  vault.clock.advance(2 * HOUR_MS);
+  await vault.runner.tick();
+  await look();
+  expect(told()).toMatchObject([
+    { event: 'item_stuck', reason: 'it was sent by another wallet (another one is here)' },
   ]);
 });
 

@@ -12,7 +12,7 @@ import { openReader } from '../../src/db/open.ts';
 import { RETRY_AFTER_MS } from '../../src/payout/payout.ts';
 import { payoutOrders } from '../../src/payout/payout-orders.ts';
 import { createPayoutQueries } from '../../src/payout/payout-queries.ts';
-import { directTarget, type TargetOf } from '../../src/payout/target.ts';
+import { directTarget, type TargetAnswer, type TargetOf } from '../../src/payout/target.ts';
 import type { LookupOutcome, PayOrder, PayOutcome, Wallet } from '../../src/wallet/wallet.ts';
 import { Runner } from '../../src/worker/runner.ts';
 import { pay, walletScript } from '../support/pay.ts';
@@ -735,6 +735,61 @@ describe('a payout to an invoice that a server gives', () => {
     await sell({ payout_destination: 'other@pay.example', payout_threshold_msat: 1_000 });
     await runner.tick();
     expect((await payouts())[0].status).toBe('waiting');
+  });
+
+  test('whose first look-up fails late is still on its way by a later one, and paid once', async () => {
+    await start();
+    await approvedSeller();
+    await charge(100_000);
+    const late = Promise.withResolvers<TargetAnswer>();
+    let asked = 0;
+    const wallet = new ToldWallet();
+    const runner = runnerOf(wallet, async (...args) =>
+      asked++ === 0 ? late.promise : directTarget(...args),
+    );
+    const round = async () => {
+      vault.clock.advance(2_000);
+      await vault.keeper.tick();
+      await runner.tick();
+    };
+    await round();
+    await round();
+    late.resolve({ ok: false, reason: 'no answer' });
+    for (let n = 0; n < 3; n++) await round();
+    expect((await payouts())[0]).toMatchObject({ status: 'in_flight' });
+    expect(await payouts('?status=failed')).toEqual([]);
+    expect(await seller()).toMatchObject({ payable_msat: 100_000, held_msat: 100_000 });
+    expect(new Set(wallet.paid.map(({ reference }) => reference)).size).toBe(1);
+  });
+
+  test('that is on its way is not failed by who could not send it when it was held', async () => {
+    await run();
+    const [{ payout_id: payoutId }] = await payouts();
+    const result = { state: 'failed', reason: 'no answer' } as const;
+    const command = {
+      kind: 'end_payout',
+      payoutId,
+      rail: 'simulated',
+      from: 'held',
+      result,
+    } as const;
+    expect(await vault.engine.execute(command)).toMatchObject({ refused: 'not_found' });
+    expect((await payouts())[0]).toMatchObject({ status: 'in_flight' });
+  });
+
+  test('whose look-up is given up has not failed', async () => {
+    await start();
+    await approvedSeller();
+    await charge(100_000);
+    const runner = runnerOf(new ToldWallet(), async (_address, _amount, signal) => {
+      await new Promise((resolve) => signal.addEventListener('abort', resolve));
+      return { ok: false, reason: 'aborted' };
+    });
+    vault.clock.advance(1_000);
+    await runner.tick();
+    await runner.stop();
+    await vault.keeper.tick();
+    expect((await payouts())[0]).toMatchObject({ status: 'held' });
   });
 
   test('T50: a wallet that once had it and has forgotten it is not asked to pay again', async () => {

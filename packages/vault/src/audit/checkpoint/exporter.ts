@@ -25,8 +25,12 @@ const DRAFT = /^checkpoint-.*\.txt\.draft$/;
 const NAME = /^checkpoint-(\d{4}-\d\d-\d\dT\d\d)-(\d\d)-(\d\d\.\d{3}Z)\.txt$/;
 
 export interface ExporterDeps {
-  /** `exportCheckpoint`, away from the event loop. */
-  readonly exportTo: (path: string, previous: string | null) => Promise<CheckpointExport>;
+  /** `exportCheckpoint`, away from the event loop; given up, it rejects. */
+  readonly exportTo: (
+    path: string,
+    previous: string | null,
+    signal: AbortSignal,
+  ) => Promise<CheckpointExport>;
   readonly folder: string;
   /** 0 = never. */
   readonly everyMs: number;
@@ -37,6 +41,7 @@ export interface ExporterDeps {
 export class CheckpointExporter {
   readonly #deps: ExporterDeps;
   readonly #rounds = new Rounds(() => this.#round());
+  readonly #stopping = new AbortController();
   #lastMs = 0;
   #dueMs = 0;
 
@@ -61,7 +66,9 @@ export class CheckpointExporter {
     this.#rounds.start(TICK_MS);
   }
 
+  /** Gives up what is being written, which may take minutes: the next process writes it anew. */
   stop(): Promise<void> {
+    this.#stopping.abort();
     return this.#rounds.stop();
   }
 
@@ -81,7 +88,7 @@ export class CheckpointExporter {
       const last = this.#files().at(-1);
       const previous = last === undefined ? null : join(folder, last);
       const path = join(folder, nameOf(now));
-      const outcome = await exportTo(path, previous);
+      const outcome = await exportTo(path, previous, this.#stopping.signal);
       if (outcome.did === 'find') {
         log.error(
           { checkpoint: previous, findings: outcome.findings.slice(0, 20) },
@@ -105,7 +112,7 @@ export class CheckpointExporter {
       this.#lastMs = now;
       this.#dueMs = now + everyMs;
     } catch (error) {
-      this.#failed(error);
+      if (!this.#stopping.signal.aborted) this.#failed(error);
     }
   }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Database } from 'better-sqlite3';
+import { syncPath } from '../../db/sync-path.ts';
 import { META_EPOCH } from '../../ledger/meta.ts';
 import { LEDGER_CHAIN, LEDGER_CHAIN_NAME } from '../action.ts';
 import type { Seal } from '../seal.ts';
@@ -49,7 +50,7 @@ export function writeCheckpoint(db: Database, seal: Seal, path: string): Checkpo
     const summary = inOneMoment(db, () => writeAll(db, seal, (text) => writeSync(file, text)));
     fsyncSync(file);
     renameSync(draft, path);
-    syncFolder(dirname(path));
+    syncPath(dirname(path));
     return summary;
   } finally {
     closeSync(file);
@@ -141,14 +142,5 @@ function inOneMoment<T>(db: Database, read: () => T): T {
     return read();
   } finally {
     if (db.inTransaction) db.exec('ROLLBACK');
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, 'r');
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
   }
 }

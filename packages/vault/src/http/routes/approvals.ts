@@ -7,7 +7,7 @@ import type { ApprovalResolved } from '../../ledger/outcome.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl, requireOperator } from '../auth.ts';
 import { sendOutcome } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import {
   approvalAnswer,
@@ -59,9 +59,7 @@ function listApprovals(
   const found = [...asked, ...waiting.map(payoutApprovalBody)].sort((a, b) =>
     ulidOf(a) < ulidOf(b) ? 1 : -1,
   );
-  const items = found.slice(0, limit);
-  const next = found.length > limit ? encodeCursor('approvals', ulidOf(items.at(-1)!)) : null;
-  return pageBody('approvals', { items, next });
+  return pageBody('approvals', pageOf('approvals', found, limit, ulidOf));
 }
 
 export async function operatorApprovalRoutes(app: App, parts: VaultParts): Promise<void> {

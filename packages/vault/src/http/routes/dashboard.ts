@@ -119,11 +119,11 @@ export async function dashboardRoutes(app: App, parts: VaultParts): Promise<void
         if (isRefusal(counts)) return sendRefusal(reply, counts);
         if (isRefusal(sums)) return sendRefusal(reply, sums);
         if (isRefusal(found)) return sendRefusal(reply, found);
-        const { agents, next } = agentsPage(list, found, limit, (agent) => placeOf(sort, agent));
+        const page = pageOf(list, found, limit, (agent) => positionOf(placeOf(sort, agent)));
         const { agents: total_agents, disabled, ...open } = counts;
         const { pending, dead, oldestPendingAt } = outbox.counts();
         return reply.send({
-          ...pageBody('agents', { items: agents.map(agentBody), next }),
+          ...pageBody('agents', { ...page, items: page.items.map(agentBody) }),
           total_agents,
           disabled_agents: disabled,
           total_pending_approvals: open.approvals,
@@ -146,18 +146,7 @@ export async function dashboardRoutes(app: App, parts: VaultParts): Promise<void
   }
 }
 
-function agentsPage(
-  list: string,
-  found: readonly BoardAgent[],
-  limit: number,
-  place: (agent: BoardAgent) => BoardPlace,
-) {
-  const { items, next } = pageOf(list, found, limit, (agent) => {
-    const { amount, no } = place(agent);
-    return `${amount ?? ''},${no}`;
-  });
-  return { agents: items, next };
-}
+const positionOf = ({ amount, no }: BoardPlace): string => `${amount ?? ''},${no}`;
 
 function placeIn(position: string): BoardPlace {
   const [amount, no] = position.split(',') as [string, string];

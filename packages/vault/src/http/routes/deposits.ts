@@ -1,15 +1,9 @@
 /** Money in: by invoice or by ecash. */
-import { HEADERS, type Msat } from '@arbstr/shared';
+import type { Msat } from '@arbstr/shared';
 import { z } from 'zod';
-import { type InvoiceSource, PENDING_DEPOSITS_MAX } from '../../deposit/deposit.ts';
+import type { InvoiceSource } from '../../deposit/deposit.ts';
 import { isRefusal, refuse, VaultError } from '../../errors.ts';
-import type { ReplayKey } from '../../ledger/command.ts';
-import { BOUND_MS, tooManyUnpaidDeposits, UNPAID_DEPOSITS_MAX } from '../../ledger/daily-bound.ts';
-import { tooManyDeposits } from '../../ledger/deposits.ts';
-import type { DepositOpened } from '../../ledger/outcome.ts';
-import { recovering } from '../../ledger/recovery.ts';
-import { rememberedOutcome } from '../../ledger/replay-key.ts';
-import { agentDisabled } from '../../ledger/reserve.ts';
+import type { OpenDepositCommand } from '../../ledger/command.ts';
 import { callWithin } from '../../worker/tasks.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl } from '../auth.ts';
@@ -20,7 +14,8 @@ import {
   depositOfRecord,
   ecashSource,
 } from '../deposit-body.ts';
-import { sendRefusal } from '../errors.ts';
+import { markReplay, sendRefusal } from '../errors.ts';
+import { WALLET_MS_MAX } from '../limits.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -28,28 +23,18 @@ import { agentParams, pageAnswer, refusals } from '../schemas.ts';
 
 const TAGS = ['agent'];
 const SECURITY = [{ agent: [] }, { operator: [] }];
-/** As long as callers wait for the other answers of a wallet. */
-const WALLET_MS_MAX = 10_000;
+/** The ledger decides the same whatever the invoice. */
+const NO_INVOICE_YET: InvoiceSource = {
+  type: 'invoice',
+  paymentRequest: '',
+  paymentHash: '',
+  expiresAt: 0,
+};
 const DEPOSIT_ID = /^dep_[0-9A-Z]{26}$/;
 
 export async function depositRoutes(app: App, parts: VaultParts): Promise<void> {
   const { engine, deposits, depositWatcher, receiver, time, newId } = parts;
   const readable = agentByUrl(parts);
-
-  /**
-   * What the ledger would answer whatever the invoice; none is made then. The ledger still decides:
-   * where it refuses all the same, the invoice was shown to nobody, so nobody can pay it.
-   */
-  function foregone(agent: { no: number; id: string; disabledAt: number | null }, key?: ReplayKey) {
-    const known = key && deposits.rememberedAnswer(key.key);
-    if (key && known) return rememberedOutcome<DepositOpened>(known, key);
-    if (engine.recovering) return recovering();
-    if (agent.disabledAt !== null) return agentDisabled(agent.id);
-    if (deposits.pending(agent.no) >= PENDING_DEPOSITS_MAX) return tooManyDeposits();
-    const now = time.now();
-    const oldest = deposits.unpaid(agent.no, now - BOUND_MS, UNPAID_DEPOSITS_MAX);
-    return tooManyUnpaidDeposits(oldest, now);
-  }
 
   /** A new invoice of the wallet. One that no deposit ever names was never shown to anybody. */
   async function invoiceSource(depositId: string, amountMsat: Msat, expirySecs: number) {
@@ -73,6 +58,18 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       expiresAt: (Math.floor(createdAtMs / 1_000) + expirySecs) * 1_000,
     };
     return source;
+  }
+
+  /**
+   * None is made where the ledger would refuse it, or has answered before: a wallet keeps each. The
+   * ledger still decides: where it refuses all the same, the invoice was shown to nobody, so nobody
+   * can pay it.
+   */
+  async function openByInvoice(open: Omit<OpenDepositCommand, 'source'>, expirySecs: number) {
+    const foreseen = engine.foresee({ ...open, source: NO_INVOICE_YET });
+    if (isRefusal(foreseen) || foreseen.replayed) return foreseen;
+    const source = await invoiceSource(open.depositId, open.amount, expirySecs);
+    return engine.execute({ ...open, source });
   }
 
   app.post(
@@ -107,22 +104,20 @@ export async function depositRoutes(app: App, parts: VaultParts): Promise<void> 
       const depositId = newId('deposit');
       const { token, amountMsat, expirySecs } = askedFor(receiver, request.body);
       const replayKey = replayKeyOf(request);
-      const opened =
-        (token ? null : foregone(agent, replayKey)) ??
-        (await engine.execute({
-          kind: 'open_deposit',
-          correlationId: request.id,
-          replayKey,
-          depositId,
-          agentId: agent.id,
-          rail: receiver.rail,
-          amount: amountMsat,
-          source: token
-            ? ecashSource(token)
-            : await invoiceSource(depositId, amountMsat, expirySecs),
-        }));
+      const open = {
+        kind: 'open_deposit',
+        correlationId: request.id,
+        replayKey,
+        depositId,
+        agentId: agent.id,
+        rail: receiver.rail,
+        amount: amountMsat,
+      } as const;
+      const opened = token
+        ? await engine.execute({ ...open, source: ecashSource(token) })
+        : await openByInvoice(open, expirySecs);
       if (isRefusal(opened)) return sendRefusal(reply, opened);
-      if (opened.replayed) reply.header(HEADERS.replayed, 'true');
+      markReplay(reply, opened);
       // Pending where the mint has not answered: the watcher goes on.
       if (token) await depositWatcher.redeemNow(opened.depositId);
       const deposit = deposits.find(opened.depositId)!;

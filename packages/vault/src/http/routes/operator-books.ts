@@ -1,10 +1,12 @@
 /** The operator's view of the books: is everybody covered, and all audit rows. */
 import { z } from 'zod';
 import { isRefusal, refuse } from '../../errors.ts';
+import { callWithin } from '../../worker/tasks.ts';
 import { amounts, amountsOf } from '../amounts.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendRefusal } from '../errors.ts';
+import { WALLET_MS_MAX } from '../limits.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { pageAnswer, refusals } from '../schemas.ts';
@@ -12,7 +14,6 @@ import { pageAnswer, refusals } from '../schemas.ts';
 const TAGS = ['operator'];
 const SECURITY = [{ operator: [] }];
 const ROW = /^[1-9]\d{0,15}$/;
-const WALLET_MS_MAX = 10_000;
 
 const auditEntry = z.object({
   id: z.int(),
@@ -57,7 +58,8 @@ export async function operatorBooksRoutes(app: App, parts: VaultParts): Promise<
       const liabilities = agentsAvailable + agentsHeld + sellersPayable;
       let balance: number | null;
       try {
-        balance = await wallet.balanceMsat(AbortSignal.timeout(WALLET_MS_MAX));
+        const patience = AbortSignal.timeout(WALLET_MS_MAX);
+        balance = await callWithin(patience, (signal) => wallet.balanceMsat(signal));
       } catch (error) {
         const reason = (error as Error).message;
         return sendRefusal(reply, refuse('outcome_unknown', `the wallet does not say: ${reason}`));

@@ -12,7 +12,7 @@ import {
 } from '../../payment/payment.ts';
 import type { App } from '../app-type.ts';
 import { agentByUrl, agentReader, bearerOf, readableAgentId } from '../auth.ts';
-import { sendOutcome, sendRefusal } from '../errors.ts';
+import { markReplay, sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { destinationSchema, paymentAnswer, paymentBody } from '../payment-body.ts';
@@ -149,6 +149,7 @@ export async function paymentRoutes(app: App, parts: VaultParts): Promise<void> 
       if (outcome.state === 'held' && !outcome.replayed) {
         await runner.sendNow(outcome.transactionId);
       }
+      markReplay(reply, outcome);
       const payment = outcome.unkept ?? payments.find(outcome.transactionId)!;
       return reply.send(paymentBody(payment, true));
     },

@@ -1,5 +1,5 @@
 /** Sellers of inference, what they are owed, and what they were paid. */
-import { addMsat, HEADERS, idSchema, msat, msatSchema } from '@arbstr/shared';
+import { addMsat, idSchema, msat, msatSchema } from '@arbstr/shared';
 import { z } from 'zod';
 import { isRefusal, VaultError } from '../../errors.ts';
 import { parsePayDestination } from '../../net/lnurl.ts';
@@ -7,7 +7,7 @@ import { PAYOUT_STATES, THRESHOLD_MSAT_DEFAULT } from '../../payout/payout.ts';
 import type { PayoutRecord } from '../../payout/payout-queries.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
-import { sendOutcome, sendRefusal } from '../errors.ts';
+import { markReplay, sendOutcome, sendRefusal } from '../errors.ts';
 import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
@@ -116,7 +116,7 @@ export async function payoutRoutes(app: App, parts: VaultParts): Promise<void> {
         dailyCap: parts.config.payoutDailyCapMsat,
       });
       if (isRefusal(outcome)) return sendRefusal(reply, outcome);
-      if (outcome.replayed) reply.header(HEADERS.replayed, 'true');
+      markReplay(reply, outcome);
       return reply.send(seller(name));
     },
   );

@@ -6,7 +6,7 @@ import { WEBHOOK_EVENTS, WEBHOOK_STATES } from '../../notify/outbox.ts';
 import type { App } from '../app-type.ts';
 import { requireOperator } from '../auth.ts';
 import { sendOutcome } from '../errors.ts';
-import { decodeCursor, encodeCursor, pageBody, pageQuery } from '../page.ts';
+import { decodeCursor, pageBody, pageOf, pageQuery } from '../page.ts';
 import type { VaultParts } from '../parts.ts';
 import { replayKeyOf } from '../replay-key.ts';
 import { pageAnswer, refusals, timeSchema } from '../schemas.ts';
@@ -77,7 +77,8 @@ export async function webhookRoutes(app: App, parts: VaultParts): Promise<void> 
           : Number(decodeCursor('webhooks', cursor, ROW));
       const filter = { states: STATES_OF[state], agentNo: agent?.no ?? null };
       const rows = outbox.page(filter, before, limit + 1);
-      const items = rows.slice(0, limit).map((row) => ({
+      const page = pageOf('webhooks', rows, limit, ({ id }) => id);
+      const items = page.items.map((row) => ({
         event_id: row.event_id,
         event: row.event as (typeof WEBHOOK_EVENTS)[number],
         agent_id: row.agent_id,
@@ -90,8 +91,7 @@ export async function webhookRoutes(app: App, parts: VaultParts): Promise<void> 
         created_at: row.created_at,
         payload: JSON.parse(row.body) as Record<string, unknown>,
       }));
-      const next = rows.length > limit ? encodeCursor('webhooks', rows[limit - 1]!.id) : null;
-      return reply.send(pageBody('webhooks', { items, next }));
+      return reply.send(pageBody('webhooks', { ...page, items }));
     },
   );
 
